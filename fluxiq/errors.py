@@ -1,0 +1,59 @@
+"""The three families of errors, and the one outcome that is none of them.
+
+*Refused*: the customer's world said no; a stable code, final for this request.
+*Unavailable*: something outside did not answer; nothing is known to have changed; may be retried.
+*Unknown*: a call that may have moved money got no answer; only reconciliation resolves it.
+A broken invariant is an assertion, never one of these. Only the HTTP layer knows statuses.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class FluxiqError(Exception):
+    """Base of every error this product raises on purpose."""
+
+
+class Refused(FluxiqError):
+    """The request cannot be granted: `code` is stable and public, `field` names the culprit."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        field: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details: dict[str, Any] = dict(details or {})
+        if field is not None:
+            self.details["field"] = field
+
+
+class Unavailable(FluxiqError):
+    """`system` did not answer; nothing is known to have changed. Retry after `retry_after` s."""
+
+    def __init__(self, system: str, message: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(f"{system}: {message}")
+        self.system = system
+        self.retry_after = retry_after
+
+
+class Unknown(FluxiqError):
+    """`system` may or may not have carried out `reference`; ask, never send blindly again."""
+
+    def __init__(self, system: str, reference: str, message: str) -> None:
+        super().__init__(f"{system}: outcome of {reference} is unknown: {message}")
+        self.system = system
+        self.reference = reference
+
+
+class SettingsInvalid(FluxiqError):
+    """A setting is unknown, missing or mistyped; the message names the key and its source."""
+
+
+class StartRefused(FluxiqError):
+    """The platform cannot start; the message is one sentence for the person at the terminal."""

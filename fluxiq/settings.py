@@ -1,0 +1,261 @@
+"""One frozen settings object, read once at the start and passed down.
+
+Layers, later wins: `config/base.toml`, the profile, `config/institutions/*.toml`, the file named by
+`FLUXIQ_CONFIG`, then `FLUXIQ_<SECTION>__<KEY>`. Unknown and mistyped keys are errors that name key
+and source.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from fluxiq.errors import SettingsInvalid
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+# Named apart from settings: they say where settings are, or belong to somebody else.
+_NOT_SETTINGS = {"FLUXIQ_CONFIG", "FLUXIQ_CONFIG_DIR", "FLUXIQ_PROFILE", "FLUXIQ_TIGERBEETLE_BIN"}
+
+
+class Http(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    host: str
+    port: Port
+    body_bytes_max: Count
+    request_seconds_max: Seconds
+    public_url: str
+
+
+class Postgres(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    url: str
+    pool_size: Count
+    statement_seconds_max: Seconds
+
+
+class Nats(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    url: str
+    user: str
+    password: str
+
+
+class Redis(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    url: str
+
+
+class TigerBeetle(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    addresses: str
+
+
+class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    writes_per_minute: Count
+    reads_per_minute: Count
+    callbacks_per_minute: Count
+
+
+class Pix(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    partitions: Count
+    send_seconds_max: Seconds
+    enquire_after_seconds: Seconds
+    charge_expiration_seconds: Count
+    payout_amount_max: Count
+
+
+class Webhooks(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    deliver_seconds_max: Seconds
+    concurrency: Count
+    allow_loopback: bool
+
+
+class Simulator(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    enabled: bool
+    host: str
+    port: Port
+
+
+class Log(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    format: Literal["auto", "json", "console"]
+    level: Literal["debug", "info", "warning", "error"]
+
+
+class ProviderLink(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A gateway connection: which adapter, where, and under which name its callbacks arrive."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
+    kind: Literal["simulator"]
+    url: str = ""  # empty with kind "simulator": the simulator of this platform
+
+
+class Institution(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A tenant. `ledger` is its TigerBeetle ledger number, registered once and never reused."""
+
+    ispb: Annotated[str, Meta(pattern=r"^[0-9A-Z]{8}$")]
+    name: Annotated[str, Meta(min_length=1, max_length=80)]
+    ledger: Annotated[int, Meta(ge=1, le=2**32 - 1)]
+    providers: tuple[ProviderLink, ...]
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    data_dir: str
+    http: Http
+    postgres: Postgres
+    nats: Nats
+    redis: Redis
+    tigerbeetle: TigerBeetle
+    limits: Limits
+    pix: Pix
+    webhooks: Webhooks
+    simulator: Simulator
+    log: Log
+    institutions: tuple[Institution, ...] = ()
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read every layer. Raises SettingsInvalid naming the key and the file or variable."""
+    environ = os.environ if environ is None else environ
+    folder = Path(environ.get("FLUXIQ_CONFIG_DIR") or _default_folder())
+    profile = environ.get("FLUXIQ_PROFILE", "embedded")
+
+    merged: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    layers = [folder / "base.toml", folder / f"{profile}.toml"]
+    if own := environ.get("FLUXIQ_CONFIG"):
+        layers.append(Path(own))
+
+    for file in layers:
+        _merge(merged, _read(file), str(file), origin)
+
+    _merge_environment(merged, environ, origin)
+
+    given = merged.pop("institutions", None)
+    settings = _convert(merged, Settings, origin)
+    return msgspec.structs.replace(settings, institutions=_institutions(folder, given))
+
+
+def _default_folder() -> Path:
+    """`config/` beside the packages in a checkout, or the copy that ships in the wheel."""
+    here = Path(__file__).resolve().parent
+    checkout = here.parent / "config"
+    return checkout if checkout.is_dir() else here / "_config"
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsInvalid(f"cannot read {file}: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsInvalid(f"{file} is not valid TOML: {error}") from None
+
+
+def _merge(
+    into: dict[str, Any],
+    layer: Mapping[str, Any],
+    source: str,
+    origin: dict[str, str],
+    at: str = "",
+) -> None:
+    """Lay `layer` over `into`, remembering for each key which source said it last."""
+    for key, value in layer.items():
+        path = f"{at}{key}"
+        if isinstance(value, Mapping) and isinstance(into.get(key, {}), dict):
+            _merge(into.setdefault(key, {}), value, source, origin, f"{path}.")
+        else:
+            into[key] = value
+        origin[path] = source
+
+
+def _merge_environment(
+    into: dict[str, Any], environ: Mapping[str, str], origin: dict[str, str]
+) -> None:
+    for variable, text in sorted(environ.items()):
+        if not variable.startswith("FLUXIQ_") or variable in _NOT_SETTINGS:
+            continue
+
+        path = variable.removeprefix("FLUXIQ_").lower().split("__")
+        layer: Any = text if _kind_of(path) is str else _as_toml(text)
+        for key in reversed(path):
+            layer = {key: layer}
+        _merge(into, layer, variable, origin)
+
+
+def _kind_of(path: Sequence[str]) -> Any:
+    """The declared type of the setting at `path`, or None when there is no such setting."""
+    kind: Any = Settings
+    for key in path:
+        if not (isinstance(kind, type) and issubclass(kind, Struct)):
+            return None
+        kind = get_type_hints(kind).get(key)
+    return kind
+
+
+def _as_toml(text: str) -> Any:
+    """Where a setting is not text, its variable is read as TOML reads a value."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _convert(layer: dict[str, Any], kind: type[Settings], origin: Mapping[str, str]) -> Settings:
+    """Check strictly; text is accepted for a number only when it came from the environment."""
+    try:
+        return msgspec.convert(layer, kind)
+    except msgspec.ValidationError as error:
+        raise _named(error, origin) from None
+
+
+def _named(error: msgspec.ValidationError, origin: Mapping[str, str]) -> SettingsInvalid:
+    """Turn msgspec's `… - at `$.http.port`` into a sentence with the key and its source."""
+    text, _, where = str(error).partition(" - at `$")
+    key = where.strip("`.")
+    if text.startswith("Object contains unknown field"):
+        unknown = text.split("`")[1]
+        key = f"{key}.{unknown}" if key else unknown
+        return SettingsInvalid(f"unknown setting {key!r} in {origin.get(key, 'the settings')}")
+
+    source = origin.get(key, "the settings")
+    return SettingsInvalid(f"setting {key!r} in {source}: {text[:1].lower()}{text[1:]}")
+
+
+def _institutions(folder: Path, given: Any) -> tuple[Institution, ...]:
+    """One file per institution; ISPB and ledger number must be unique."""
+    if given is not None:
+        raise SettingsInvalid(
+            "unknown setting 'institutions': each has a file of its own in institutions/*.toml"
+        )
+
+    found: dict[str, Institution] = {}
+    ledgers: dict[int, str] = {}
+    for file in sorted((folder / "institutions").glob("*.toml")):
+        try:
+            institution = msgspec.convert(_read(file), Institution)
+        except msgspec.ValidationError as error:
+            raise _named(error, _AlwaysFrom(str(file))) from None
+        if institution.ispb != file.stem:
+            raise SettingsInvalid(f"setting 'ispb' in {file}: must equal the file's name")
+        if institution.ledger in ledgers:
+            raise SettingsInvalid(
+                f"setting 'ledger' in {file}: {institution.ledger} belongs to "
+                f"{ledgers[institution.ledger]}"
+            )
+        found[institution.ispb] = institution
+        ledgers[institution.ledger] = institution.ispb
+    return tuple(found.values())
+
+
+class _AlwaysFrom(dict[str, str]):
+    """An origin table for a single file."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self._source = source
+
+    def get(self, key: str, default: Any = None) -> Any:
+        del key, default
+        return self._source
