@@ -21,6 +21,7 @@ from fluxiq.domain.records import (
     InboxEntry,
     LedgerAccount,
     Merchant,
+    Notice,
     OutboxEntry,
     Outcome,
     Payout,
@@ -45,6 +46,9 @@ class Ids(Protocol):
 
     def letters(self, count: int) -> str:
         """`count` random characters of A-Z, a-z, 0-9, from the system's entropy."""
+
+    def secret(self, count: int) -> bytes:
+        """`count` random bytes from the system's entropy."""
 
 
 class Bell(Protocol):
@@ -93,6 +97,12 @@ class Provider(Directory, Protocol):
 
     async def enquire(self, end_to_end_id: str) -> OrderAnswer:
         """What became of an order. Raises Unavailable."""
+
+    def verify_callback(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+        """Raises Refused("signature_invalid") unless the provider signed these bytes lately."""
+
+    def parse_notices(self, body: bytes) -> list[Notice]:
+        """What the provider says, one or several things. Raises Refused naming the field."""
 
 
 class RateDecision(Struct, frozen=True, kw_only=True):
@@ -144,13 +154,15 @@ class PayoutOpening(Struct, frozen=True, kw_only=True):
 
 
 class Fresh(Struct, frozen=True):
-    """The key was free: the request is now on paper."""
+    """The key was free: the request is now on paper, and these endpoints are owed an event."""
+
+    endpoint_ids: tuple[str, ...] = ()
 
 
 class Replay(Struct, frozen=True):
-    """The same request was answered before, with this status and body."""
+    """The same request was answered before: made (the envelope) or refused (code and message)."""
 
-    status: int
+    refused: bool
     body: bytes
 
 
@@ -172,9 +184,16 @@ class HoldSettled(Struct, frozen=True, kw_only=True):
 
     hold: Hold
     event: Event
-    status: int
-    response: bytes
+    response: bytes  # what a replay answers: the envelope, or the refusal when the hold has one
     order: OutboxDraft | None  # None when refused
+    steps: tuple[Step, ...]
+
+
+class NoticeRecorded(Struct, frozen=True, kw_only=True):
+    """A line for the visitors' book and the message that hands it on."""
+
+    entry: InboxEntry
+    message: OutboxDraft
     steps: tuple[Step, ...]
 
 
@@ -269,13 +288,14 @@ class Store(Protocol):
 
     async def find_charge(self, charge_id: str) -> Charge | None: ...
 
-    async def expire_charges(self, now: datetime, limit: int) -> list[Charge]:
-        """Turn pending charges past their time to expired; returns them (new status)."""
+    async def overdue_charges(self, before: datetime, limit: int) -> list[Charge]:
+        """Pending charges whose time was over before `before`."""
 
-    async def record_notice(
-        self, entry: InboxEntry, message: OutboxDraft, steps: Sequence[Step]
-    ) -> bool:
-        """Write the visitors' book; False when this provider's event was there already."""
+    async def archive_expiries(self, batch: Sequence[tuple[Charge, Event]]) -> Archived:
+        """Turn those that are still pending to expired, and tell."""
+
+    async def record_notices(self, batch: Sequence[NoticeRecorded]) -> list[bool]:
+        """Write the visitors' book; False where this provider's event was there already."""
 
     async def receipt_contexts(self, entries: Sequence[InboxEntry]) -> list[ReceiptContext]: ...
 
@@ -312,6 +332,9 @@ class Store(Protocol):
     async def endpoints(self, merchant_id: str | None = None) -> list[WebhookEndpoint]: ...
 
     async def record_steps(self, steps: Sequence[Step]) -> None: ...
+
+    async def payment_owner(self, end_to_end_id: str) -> str | None:
+        """The merchant whose payment this is, in or out; None when there is none."""
 
     async def walk(self, end_to_end_id: str) -> list[Step]:
         """Every step of a payment, in order of entry."""

@@ -10,31 +10,28 @@ An `OsProcess` is usable as a child's start. Linux only: it stands on three thin
 - Its own session: Ctrl-C in the terminal reaches the platform alone, which then stops in order.
 """
 
-import math
 import os
 import signal
 import subprocess
 import sys
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 import trio
 
 from supervisors.errors import SupervisionError
+from supervisors.process_log import ProcessLog, open_log
 
-LOG_TAIL_LINES = 20  # lines of its log that the error about a dead process carries
-LOG_LINE_BYTES_MAX = 16 * 1024  # a longer line is cut into pieces
-LOG_FILE_BYTES_MAX = 16 * 1024 * 1024  # at a start, a larger log file is put aside as name.1
 READY_CHECK_SECONDS_MAX = 2.0  # one ready check; the next one follows after a pause
 READY_PAUSE_SECONDS = (0.005, 0.25)  # the first pause between ready checks, and the longest
 KILL_SECONDS_MAX = 30.0  # after SIGKILL; longer means that the kernel holds it
 
-# Runs between fork and the command, in a Python of its own rather than in a preexec_fn: a fork of a
-# process with threads must not run Python. Not sent by a parent that is already gone: hence the check.
+# Runs between the fork and the command, in a Python of its own rather than in a preexec_fn: the
+# fork of a process with threads must not run Python. A parent that died before the request to the
+# kernel sends nothing: hence the look at getppid.
 _LAUNCHER = """
 import ctypes, os, signal, sys
 parent, death_signal, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
@@ -51,8 +48,6 @@ except OSError as error:
     sys.stderr.write(f"cannot run {command[0]}: {error.strerror}\\n")
     os._exit(127)
 """
-
-type_LogTarget = Path | Callable[[str], None]
 
 
 class OsProcessError(SupervisionError):
@@ -104,12 +99,13 @@ class ProcessContext(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OsProcess:
-    """One process, run for the life of a child: `ChildSpec(start=OsProcess(...), kind="os_process")`.
+    """One process, run for the life of a child: `ChildSpec(start=OsProcess(...), ...)`.
 
-    `ready` is asked again and again, pausing longer each time; False and OSError mean "not yet". `log` gets
-    standard output and error: appended to a file, or a function called with each line. `wrapper` is a
-    command that changes credentials and then runs its arguments. `stop_timeout` (seconds between `stop_signal`
-    and SIGKILL) must be below the shutdown limit of the child.
+    `ready` is asked again and again, pausing longer each time; False and OSError mean "not yet".
+    `log` gets standard output and error: appended to a file, or a function called with each line.
+    `wrapper` is a command that changes credentials and then runs its arguments. `stop_timeout`
+    (seconds from `stop_signal` to SIGKILL) must be below the shutdown limit of the child.
+    `death_signal` is what the process gets when this one dies.
     """
 
     command: Sequence[str]
@@ -125,29 +121,145 @@ class OsProcess:
     wrapper: Sequence[str] = ()
 
     async def __call__(self, context: ProcessContext) -> None:
-        """Run until cancelled. Raises OsProcessExited, OsProcessNotReady."""
-        with _open_log(self.log) as log:
-            ready_in_time = True
+        """Run until cancelled. Raises OsProcessExited, OsProcessNotReady, OsProcessStuck."""
+        in_time = True
 
-            async def become_ready() -> None:
-                nonlocal ready_in_time
-                ready_in_time = await self._until_ready()
-                if ready_in_time:
-                    context.ready()
-                else:
-                    nursery.cancel_scope.cancel()
+        async def become_ready(process: _Process) -> None:
+            nonlocal in_time
+            context.report(pid=process.pid)
+            in_time = await self._passes_ready_check()
+            if in_time:
+                context.ready()
+            else:
+                process.give_up()
 
-            process = _Process(context.name, self._launch(log), log)
-            try:
-                context.report(pid=process.pid)
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(become_ready)
-                    await process.wait()
-                    nursery.cancel_scope.cancel()
-            finally:
-                status = await process.stop(self.stop_signal, self.stop_timeout)
-
-            if not ready_in_time:
+        with open_log(self.log) as log:
+            status = await self._live(context.name, log, become_ready)
+            if not in_time:
                 raise OsProcessNotReady(context.name, self.ready_timeout, log.tail())
 
             raise OsProcessExited(context.name, status, log.tail())
+
+    async def _passes_ready_check(self) -> bool:
+        """Ask until it is ready; False when the time is over."""
+        pause, pause_max = READY_PAUSE_SECONDS
+        with trio.move_on_after(self.ready_timeout):
+            while True:
+                with suppress(OSError), trio.move_on_after(READY_CHECK_SECONDS_MAX):
+                    if await self.ready():
+                        return True
+
+                await trio.sleep(pause)
+                pause = min(pause * 1.5, pause_max)
+
+        return False
+
+    async def _live(
+        self, name: str, log: ProcessLog, beside: Callable[["_Process"], Awaitable[None]]
+    ) -> int:
+        """From the fork to the reaping, `beside` running meanwhile; the exit status."""
+        async with trio.open_nursery() as nursery:
+            process = _Process(name, self._spawn(log.output))
+            nursery.start_soon(log.pump)
+            try:
+                nursery.start_soon(beside, process)
+                await process.wait()
+            finally:
+                status = await process.end(self.stop_signal, self.stop_timeout)
+                await log.drain()
+
+            nursery.cancel_scope.cancel()
+
+        return status
+
+    def _spawn(self, output: int) -> subprocess.Popen[bytes]:
+        launcher = (sys.executable, "-I", "-S", "-c", _LAUNCHER)
+        arguments = (str(os.getpid()), str(int(self.death_signal)), *self.command)
+        return subprocess.Popen(  # noqa: S603  commands come from our own specs, never from outside
+            [*self.wrapper, *launcher, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=self.env,
+            cwd=self.cwd,
+            start_new_session=True,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a command ended: its status (negative: minus the signal) and its last lines."""
+
+    status: int
+    lines: tuple[str, ...]
+
+
+async def run_to_end(
+    command: Sequence[str],
+    *,
+    limit: float,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    wrapper: Sequence[str] = (),
+) -> Finished:
+    """Run a short command with the same guarantees; trio.TooSlowError after `limit` seconds."""
+
+    async def nothing(_: _Process) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def ready() -> bool:
+        return True
+
+    process = OsProcess(
+        command, ready=ready, log=lambda _: None, env=env, cwd=cwd, wrapper=wrapper, stop_timeout=1
+    )
+    with open_log(process.log) as log:
+        with trio.fail_after(limit):
+            status = await process._live(command[0], log, nothing)  # noqa: SLF001  the same file
+
+        return Finished(status, log.tail())
+
+
+class _Process:
+    """A child of this process until it is reaped, which `end` always does."""
+
+    def __init__(self, name: str, popen: subprocess.Popen[bytes]) -> None:
+        self.name = name
+        self.pid = popen.pid
+        self._popen = popen
+        self._pidfd = os.pidfd_open(popen.pid)
+        self._waiting = trio.CancelScope()
+
+    async def wait(self) -> None:
+        """Until it has ended, or somebody has given it up."""
+        with self._waiting:
+            await trio.lowlevel.wait_readable(self._pidfd)
+
+    def give_up(self) -> None:
+        self._waiting.cancel()
+
+    async def end(self, stop_signal: signal.Signals, stop_timeout: float) -> int:
+        """Ask it to stop, insist with SIGKILL after `stop_timeout`, reap it. Shielded."""
+        try:
+            # Not reaped yet, so there is always somebody to receive it, dead or alive.
+            signal.pidfd_send_signal(self._pidfd, stop_signal)
+            if not await self._ends_within(stop_timeout):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+            if not await self._ends_within(KILL_SECONDS_MAX):
+                raise OsProcessStuck(self.name, self.pid)
+
+            # The number of its group is still its own, too: what it started and left behind goes.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+            return self._popen.wait()
+        finally:
+            os.close(self._pidfd)
+
+    async def _ends_within(self, seconds: float) -> bool:
+        with trio.move_on_after(seconds, shield=True):
+            await trio.lowlevel.wait_readable(self._pidfd)
+            return True
+
+        return False

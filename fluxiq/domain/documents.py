@@ -25,11 +25,12 @@ class DocumentKind(StrEnum):
 
 
 def parse_document(text: str, *, field: str = "document") -> tuple[DocumentKind, str]:
-    """The kind and the bare form (11 or 14 characters, upper case) of a CPF or CNPJ, written with or
-    without its punctuation. Raises Refused `invalid_document`; the message never repeats the text.
+    """The kind and the bare form (11 or 14 characters, upper case) of a CPF or CNPJ, written with
+    or without its punctuation. Raises Refused `invalid_document`, which never repeats the text.
     """
-    bare = text.translate(_PUNCTUATION).upper()
-    kind = document_kind(bare)
+    bare = text.translate(_PUNCTUATION)
+    # Upper-casing first would turn letters that are not ASCII into some that are.
+    kind = document_kind(bare := bare.upper()) if bare.isascii() else None
     if kind is None:
         raise Refused("invalid_document", "not a valid CPF or CNPJ", field=field)
 
@@ -64,8 +65,9 @@ def is_cnpj(bare: str) -> bool:
 
 
 def mask_document(text: str) -> str:
-    """A document for logs: three characters of eleven, or six of fourteen, still show. Anything that
-    has not the length of a document is hidden whole."""
+    """A document for logs: three characters of eleven, or six of fourteen, still show. Anything
+    that has not the length of a document is hidden whole.
+    """
     bare = text.translate(_PUNCTUATION)
     if len(bare) == len("00000000000"):
         return f"***.***.{bare[6:9]}-**"
@@ -77,8 +79,9 @@ def mask_document(text: str) -> str:
 
 
 def _checked(bare: str, weights: tuple[int, ...]) -> bool:
-    """Whether both check digits are right. `weights` are the second digit's; the first digit's are the
-    same without the leftmost one."""
+    """Whether both check digits are right. `weights` are the second digit's; the first digit's are
+    the same without the leftmost one.
+    """
     values = [ord(character) - 48 for character in bare]
     first = _check_digit(values[:-2], weights[1:])
     second = _check_digit(values[:-1], weights)

@@ -44,7 +44,7 @@ _SUFFIX = re.compile(r"[0-9A-Za-z]{11}")
 _CHARGE_TXID = re.compile(r"[0-9A-Za-z]{26,35}")
 _STATIC_TXID = re.compile(r"[0-9A-Za-z]{1,25}")
 _REFUND_ID = re.compile(r"[0-9A-Za-z]{1,35}")
-_MINUTE = "%Y%m%d%H%M"
+_MINUTE_PARTS = ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12))
 _U128_MAX = (1 << 128) - 1
 
 
@@ -87,7 +87,7 @@ def is_ispb(text: str) -> bool:
 
 
 def parse_ispb(text: str, *, field: str = "ispb") -> str:
-    """An institution's eight characters, a string and never an int. Raises Refused `invalid_ispb`."""
+    """An institution's eight characters, a string, never an int. Raises Refused `invalid_ispb`."""
     if not is_ispb(text):
         raise Refused("invalid_ispb", "an ISPB has eight characters of 0-9 and A-Z", field=field)
 
@@ -106,7 +106,8 @@ def build_return_id(ispb: str, at: datetime, suffix: str) -> str:
 
 def parse_end_to_end_id(text: str, *, field: str = "end_to_end_id") -> EndToEndId:
     """The parts of an `E` id. Raises Refused `invalid_end_to_end_id` (SPI's FF08), also for a date
-    that is not in the calendar."""
+    that is not in the calendar.
+    """
     return _parse("E", text, "invalid_end_to_end_id", field)
 
 
@@ -143,7 +144,7 @@ def parse_refund_id(text: str, *, field: str = "refund_id") -> str:
 
 
 def build_id(prefix: IdPrefix | str, ulid: str) -> str:
-    """`chg` and a ULID make `chg_01J…`. An unknown prefix is an assertion: prefixes are a closed set."""
+    """`chg` and a ULID make `chg_01J…`. Prefixes are a closed set: an unknown one is a bug."""
     assert prefix in _PREFIXES, f"{prefix!r} is not a prefix of ours"
     assert is_ulid(ulid), "not a canonical ULID"
     return f"{prefix}_{ulid}"
@@ -207,7 +208,8 @@ def _parse(letter: str, text: str, code: str, field: str) -> EndToEndId:
 
     ispb, minute, suffix = match.groups()
     try:
-        at = datetime.strptime(minute, _MINUTE).replace(tzinfo=UTC)
+        year, month, day, hour, minutes = (int(minute[a:b]) for a, b in _MINUTE_PARTS)
+        at = datetime(year, month, day, hour, minutes, tzinfo=UTC)
     except ValueError:
         raise Refused(code, "the date is not in the calendar", field=field) from None
 

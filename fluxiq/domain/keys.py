@@ -17,6 +17,7 @@ _EMAIL = re.compile(
     r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
     r"(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*"
 )
+_PHONE_SHOWN = 4
 _EVP = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _DOCUMENT_PUNCTUATION = str.maketrans("", "", ".-/ ")
 _PHONE_PUNCTUATION = str.maketrans("", "", "()- ")
@@ -48,7 +49,8 @@ def classify(text: str, *, field: str = "pix_key") -> tuple[KeyKind, str]:
 
 def parse_key(kind: KeyKind | str, text: str, *, field: str = "pix_key") -> str:
     """The form DICT stores of a key that must be of `kind`. Raises Refused `invalid_pix_key`, or
-    `invalid_pix_key_type` where the kind itself is not one of the five."""
+    `invalid_pix_key_type` where the kind itself is not one of the five.
+    """
     try:
         wanted = KeyKind(kind)
     except ValueError:
@@ -74,7 +76,7 @@ def mask_key(text: str) -> str:
         case KeyKind.CPF | KeyKind.CNPJ:
             return mask_document(key)
         case KeyKind.PHONE:
-            return f"+***{key[-4:]}" if len(key) > len("+5511999") else "+***"
+            return f"+***{key[-_PHONE_SHOWN:]}" if len(key) > 2 * _PHONE_SHOWN else "+***"
         case KeyKind.EMAIL:
             name, _, host = key.partition("@")
             return f"{name[0]}***@{host}"
@@ -83,6 +85,10 @@ def mask_key(text: str) -> str:
 
 
 def _normalise(kind: KeyKind, text: str) -> str:
+    if not text.isascii():
+        # Changing case would turn a Kelvin sign into a k: somebody else's key.
+        return text
+
     match kind:
         case KeyKind.CPF | KeyKind.CNPJ:
             return text.translate(_DOCUMENT_PUNCTUATION).upper()
@@ -92,6 +98,14 @@ def _normalise(kind: KeyKind, text: str) -> str:
             return text.strip().lower()
 
 
+def _is_phone(key: str) -> bool:
+    return _PHONE.fullmatch(key) is not None
+
+
+def _is_evp(key: str) -> bool:
+    return _EVP.fullmatch(key) is not None
+
+
 def _is_email(key: str) -> bool:
     return len(key) <= KEY_LENGTH_MAX and _EMAIL.fullmatch(key) is not None
 
@@ -99,7 +113,7 @@ def _is_email(key: str) -> bool:
 _VALID = {
     KeyKind.CPF: is_cpf,
     KeyKind.CNPJ: is_cnpj,
-    KeyKind.PHONE: lambda key: _PHONE.fullmatch(key) is not None,
+    KeyKind.PHONE: _is_phone,
     KeyKind.EMAIL: _is_email,
-    KeyKind.EVP: lambda key: _EVP.fullmatch(key) is not None,
+    KeyKind.EVP: _is_evp,
 }

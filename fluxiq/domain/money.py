@@ -1,4 +1,4 @@
-"""Money is an int of centavos. This is the only door through which other notations come in or go out.
+"""Money is an int of centavos. Other notations come in and go out through this one door.
 
 Providers write amounts as decimal strings ("150.00", the BCB standard), integer cents, or JSON
 floats; which of them is a fact about the provider, never a guess from the value.
@@ -51,8 +51,10 @@ def reais(centavos: int) -> str:
 
 
 def require_amount(centavos: int, *, field: str = "amount") -> int:
-    """The same number when it may be paid: 1 to AMOUNT_MAX_CENTAVOS. Raises Refused `invalid_amount`
-    (SPI refuses a zero with AM01)."""
+    """The same number when it may be paid: 1 to AMOUNT_MAX_CENTAVOS (SPI refuses a zero: AM01).
+
+    Raises Refused `invalid_amount`.
+    """
     if isinstance(centavos, bool) or not 1 <= centavos <= AMOUNT_MAX_CENTAVOS:
         raise Refused(
             "invalid_amount",

@@ -307,13 +307,13 @@ class InboxEntry(Struct, frozen=True, kw_only=True):
 
 
 class Event(Struct, frozen=True, kw_only=True):
-    """Something a merchant may want to know; `data` is frozen at the time of the event."""
+    """Something a merchant may want to know; `data` is the view of it at that time."""
 
     id: str  # evt_…
     merchant_id: str
     type: str
     created_at: datetime
-    data: Json
+    data: Any  # a record or plain data that JSON can say
 
 
 class WebhookEndpoint(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,118 @@
+"""The life of a payout, in the stages its workflow needs and the statuses its caller sees.
+
+`created -> held -> sent -> confirmed | failed`, with `in_doubt` when an order was sent and no
+answer came, and `returned` when the payee's institution gave all of it back. The provider's final
+notice may overtake our own record of having sent, so `held` ends by it too. Exactly one of
+confirmed and failed is ever reached: after AB03 a late acceptance is ignored (SPI, 40 s limit).
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from fluxiq.domain.records import PayoutStage
+
+
+class PayoutStatus(StrEnum):
+    """What callers see."""
+
+    PROCESSING = "processing"
+    CONFIRMED = "confirmed"
+    FAILED = "failed"
+    RETURNED = "returned"
+
+
+class PayoutEvent(StrEnum):
+    """What can happen to a payout. DOUBTED: an order went out and its answer is unknown."""
+
+    HELD = "held"
+    SENT = "sent"
+    DOUBTED = "doubted"
+    CONFIRMED = "confirmed"
+    FAILED = "failed"
+    RETURNED = "returned"
+
+
+class Changed(Struct, frozen=True):
+    """The payout is now in this stage."""
+
+    stage: PayoutStage
+
+
+class Ignored(Struct, frozen=True):
+    """Nothing changes; `reason` is a stable word for the audit trail.
+
+    `contradicts` when the event says the opposite of what was decided: a person should look at it,
+    because the provider's books and ours may differ.
+    """
+
+    reason: str
+    contradicts: bool = False
+
+
+_S, _E = PayoutStage, PayoutEvent
+
+TRANSITIONS: Mapping[tuple[PayoutStage, PayoutEvent], PayoutStage] = MappingProxyType(
+    {
+        (_S.CREATED, _E.HELD): _S.HELD,
+        (_S.CREATED, _E.FAILED): _S.FAILED,
+        (_S.HELD, _E.SENT): _S.SENT,
+        (_S.HELD, _E.DOUBTED): _S.IN_DOUBT,
+        (_S.HELD, _E.CONFIRMED): _S.CONFIRMED,
+        (_S.HELD, _E.FAILED): _S.FAILED,
+        (_S.SENT, _E.DOUBTED): _S.IN_DOUBT,
+        (_S.SENT, _E.CONFIRMED): _S.CONFIRMED,
+        (_S.SENT, _E.FAILED): _S.FAILED,
+        # The enquiry answered "accepted": the provider has it, and will say how it ended.
+        (_S.IN_DOUBT, _E.SENT): _S.SENT,
+        (_S.IN_DOUBT, _E.CONFIRMED): _S.CONFIRMED,
+        (_S.IN_DOUBT, _E.FAILED): _S.FAILED,
+        (_S.CONFIRMED, _E.RETURNED): _S.RETURNED,
+    }
+)
+
+TERMINAL = frozenset({_S.CONFIRMED, _S.FAILED, _S.RETURNED})
+
+PUBLIC_STATUS: Mapping[PayoutStage, PayoutStatus] = MappingProxyType(
+    {
+        _S.CREATED: PayoutStatus.PROCESSING,
+        _S.HELD: PayoutStatus.PROCESSING,
+        _S.SENT: PayoutStatus.PROCESSING,
+        _S.IN_DOUBT: PayoutStatus.PROCESSING,
+        _S.CONFIRMED: PayoutStatus.CONFIRMED,
+        _S.FAILED: PayoutStatus.FAILED,
+        _S.RETURNED: PayoutStatus.RETURNED,
+    }
+)
+
+# A payout that was never held was never ordered, and one that failed was never paid: a provider
+# who says otherwise and this institution do not have the same books.
+_CONTRADICTIONS = frozenset(
+    {
+        (_S.CREATED, _E.CONFIRMED),
+        (_S.CREATED, _E.RETURNED),
+        (_S.FAILED, _E.CONFIRMED),
+        (_S.FAILED, _E.RETURNED),
+        (_S.CONFIRMED, _E.FAILED),
+        (_S.RETURNED, _E.FAILED),
+    }
+)
+
+
+def advance(stage: PayoutStage, event: PayoutEvent) -> Changed | Ignored:
+    """What `event` does to a payout in `stage`. Terminal stages absorb everything (a confirmed one
+    all but its return).
+    """
+    target = TRANSITIONS.get((stage, event))
+    if target is not None:
+        return Changed(target)
+
+    reason = f"{event}_after_{stage}"
+    return Ignored(reason, contradicts=(stage, event) in _CONTRADICTIONS)
+
+
+def public_status(stage: PayoutStage) -> PayoutStatus:
+    """What the caller sees of a stage: four stages are one `processing`."""
+    return PUBLIC_STATUS[stage]

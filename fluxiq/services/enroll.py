@@ -1,0 +1,105 @@
+"""A merchant moves in: its record, an account with its PIX keys, and the first API key."""
+
+import uuid
+from collections.abc import Sequence
+
+import msgspec
+
+from fluxiq.domain import keys as pix_keys
+from fluxiq.domain import postings
+from fluxiq.domain.documents import parse_document
+from fluxiq.domain.records import (
+    Account,
+    AccountStatus,
+    ApiKey,
+    Event,
+    Merchant,
+    PixKey,
+)
+from fluxiq.services.authenticate import new_key
+from fluxiq.services.messages import account_view
+from fluxiq.services.tenant import Tenant
+
+PRODUCT = "prod_pix_merchant"
+
+
+class Enrolled(msgspec.Struct, frozen=True, kw_only=True):
+    """A merchant as it starts. `api_key` is its text: it cannot be shown again."""
+
+    merchant: Merchant
+    account: Account
+    pix_keys: tuple[str, ...]
+    api_key: str
+
+
+async def open_house(tenant: Tenant) -> None:
+    """The institution's own ledger accounts, before its first payment. Twice is once."""
+    await tenant.ledger.create_accounts(
+        postings.house_accounts(tenant.ispb, tenant.institution.ledger)
+    )
+
+
+async def enroll_merchant(
+    tenant: Tenant,
+    *,
+    name: str,
+    document: str,
+    city: str,
+    keys: Sequence[str] = (),
+    permissions: tuple[str, ...] = ("*",),
+) -> Enrolled:
+    """Raises Refused for a document or key that is malformed or taken."""
+    now = tenant.clock.now()
+    _, bare = parse_document(document)
+    merchant = Merchant(
+        id=tenant.ids.new("mch"), name=name, document=bare, city=city, created_at=now
+    )
+    account_id = tenant.ids.new("acc")
+    account = Account(
+        id=account_id,
+        merchant_id=merchant.id,
+        ledger_id=postings.customer_ledger_id(tenant.ispb, account_id),
+        product_id=PRODUCT,
+        name=name,
+        status=AccountStatus.ACTIVE,
+        created_at=now,
+    )
+    owned = [_pix_key(account, key) for key in (*keys, str(uuid.UUID(bytes=tenant.ids.secret(16))))]
+    text = new_key(tenant)
+
+    await tenant.store.add_merchant(merchant)
+    await tenant.ledger.create_accounts(
+        [postings.customer_account(account.ledger_id, tenant.institution.ledger)]
+    )
+    await tenant.store.add_account(account, owned, _event(tenant, account, owned))
+    await tenant.store.add_api_key(
+        ApiKey(
+            id=tenant.ids.new("key"),
+            merchant_id=merchant.id,
+            name="first key",
+            key_hash=tenant.key_hash(text),
+            permissions=permissions,
+            created_at=now,
+        )
+    )
+    return Enrolled(
+        merchant=merchant,
+        account=account,
+        pix_keys=tuple(key.key for key in owned),
+        api_key=text,
+    )
+
+
+def _pix_key(account: Account, text: str) -> PixKey:
+    kind, key = pix_keys.classify(text)
+    return PixKey(key=key, kind=kind, account_id=account.id, created_at=account.created_at)
+
+
+def _event(tenant: Tenant, account: Account, owned: Sequence[PixKey]) -> Event:
+    return Event(
+        id=tenant.ids.new("evt"),
+        merchant_id=account.merchant_id,
+        type="account.created",
+        created_at=account.created_at,
+        data=account_view(account, tuple(key.key for key in owned)),
+    )

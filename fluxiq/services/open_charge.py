@@ -1,0 +1,103 @@
+"""A merchant asks to be paid: a charge with its BR Code, on paper in one transaction.
+
+The code is static and carries the charge's txid, by which the receipt is matched. A static code
+cannot expire, so the expiry is ours: a payment that comes later is credited but leaves the charge
+expired (`domain.receipt`).
+"""
+
+from datetime import timedelta
+
+from fluxiq.domain import brcode
+from fluxiq.domain.documents import parse_document
+from fluxiq.domain.records import Charge, ChargeStatus, Event, Person
+from fluxiq.errors import Refused
+from fluxiq.ports import ChargeOpening, Fresh, Idempotency
+from fluxiq.services.accounts import working_account
+from fluxiq.services.messages import (
+    Answer,
+    ChargeView,
+    Data,
+    OpenCharge,
+    PersonSaid,
+    charge_view,
+    encode,
+)
+from fluxiq.services.qr_image import qr_image
+from fluxiq.services.replay import replay
+from fluxiq.services.tenant import Tenant
+
+
+async def open_charge(
+    tenant: Tenant, merchant_id: str, request: OpenCharge, idempotency: Idempotency | None
+) -> Answer:
+    """Raises Refused for the account, the payer's document, or a key used for another body."""
+    charge = await _draw_up(tenant, merchant_id, request)
+    body = encode(Data(charge_view(charge, await qr_image(charge.qr_code))))
+    event = Event(
+        id=tenant.ids.new("evt"),
+        merchant_id=merchant_id,
+        type="pix.charge.created",
+        created_at=charge.created_at,
+        data=charge_view(charge),
+    )
+
+    opening = await tenant.store.open_charge(
+        ChargeOpening(charge=charge, event=event, response=body, idempotency=idempotency)
+    )
+    if not isinstance(opening, Fresh):
+        return replay(opening)
+
+    tenant.relay.ring()
+    tenant.couriers.ring(opening.endpoint_ids)
+    return Answer(body=body)
+
+
+async def show_charge(tenant: Tenant, merchant_id: str, charge_id: str) -> ChargeView:
+    """Raises Refused("charge_not_found"), also for a charge of another merchant."""
+    charge = await tenant.store.find_charge(charge_id)
+    if charge is None or charge.merchant_id != merchant_id:
+        raise Refused("charge_not_found", f"no charge {charge_id}", field="charge_id")
+    return charge_view(charge, await qr_image(charge.qr_code))
+
+
+async def _draw_up(tenant: Tenant, merchant_id: str, request: OpenCharge) -> Charge:
+    account = await working_account(tenant, merchant_id, request.account_id)
+    keys = await tenant.store.pix_keys_of(account.id)
+    merchant = await tenant.store.find_merchant(merchant_id)
+    assert merchant is not None, f"an API key belongs to {merchant_id}, which does not exist"
+    if not keys:
+        raise Refused("no_pix_key", f"account {account.id} has no PIX key", field="account_id")
+
+    now = tenant.clock.now()
+    charge_id = tenant.ids.new("chg")
+    txid = charge_id[-25:]  # all a static code holds: the ULID less its first character
+    lasts = request.expiration or tenant.settings.pix.charge_expiration_seconds
+    code = brcode.build(
+        key=keys[0].key,
+        amount=request.amount,
+        merchant_name=brcode.fit_text(merchant.name, 25),
+        merchant_city=brcode.fit_text(merchant.city, 15),
+        txid=txid,
+    )
+    return Charge(
+        id=charge_id,
+        merchant_id=merchant_id,
+        account_id=account.id,
+        txid=txid,
+        amount=request.amount,
+        description=request.description,
+        payer=_person(request.payer),
+        pix_key=keys[0].key,
+        qr_code=code,
+        status=ChargeStatus.PENDING,
+        expires_at=now + timedelta(seconds=lasts),
+        created_at=now,
+        metadata=request.metadata,
+    )
+
+
+def _person(said: PersonSaid | None) -> Person | None:
+    if said is None:
+        return None
+    _, document = parse_document(said.document, field="payer.document")
+    return Person(document=document, name=said.name)

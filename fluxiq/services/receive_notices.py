@@ -1,0 +1,65 @@
+"""The Door and the Visitors' book: a provider says something, and it is on paper before a 200.
+
+The signature is checked over the raw bytes, before parsing. Whether a notice makes sense is the
+Study's business: here it only has to be the provider's, well formed, and written once.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from fluxiq.domain.records import InboxEntry, Notice, NoticeKind, Room, Step
+from fluxiq.ports import NoticeRecorded, OutboxDraft
+from fluxiq.services.messages import encode
+from fluxiq.services.tenant import Tenant
+
+
+async def receive_notices(
+    tenant: Tenant, provider_name: str, headers: Mapping[str, str], raw: bytes
+) -> int:
+    """How many of the notices were new. Raises Refused; then nothing was stored."""
+    entered = tenant.clock.now()
+    provider = tenant.provider_named(provider_name)
+    provider.verify_callback(headers, raw, entered)
+    notices = provider.parse_notices(raw)
+
+    new = await tenant.store.record_notices(
+        [_record(tenant, provider_name, notice, entered) for notice in notices]
+    )
+    if any(new):
+        tenant.relay.ring()
+    return sum(new)
+
+
+def _record(tenant: Tenant, provider: str, notice: Notice, entered: datetime) -> NoticeRecorded:
+    now = tenant.clock.now()
+    entry = InboxEntry(id=tenant.ids.new("evt"), provider=provider, notice=notice, received_at=now)
+    return NoticeRecorded(
+        entry=entry,
+        message=OutboxDraft(
+            subject=_subject(tenant, notice), reference=entry.id, body=encode(entry)
+        ),
+        steps=(
+            _step(notice, Room.DOOR, entered, now, notice.kind.value),
+            _step(notice, Room.VISITORS_BOOK, now, now, entry.id),
+        ),
+    )
+
+
+def _subject(tenant: Tenant, notice: Notice) -> str:
+    """Receipts and outcomes have different workers. One charge, one payout: always the same one,
+    so that what is said of it is studied in order.
+    """
+    if notice.kind is NoticeKind.RECEIVED:
+        key = notice.txid or notice.pix_key or notice.end_to_end_id
+        return tenant.subject("pix", "in", tenant.partition(key))
+    return tenant.subject("pix", "outcome", tenant.partition(notice.end_to_end_id))
+
+
+def _step(notice: Notice, room: Room, entered: datetime, left: datetime, detail: str) -> Step:
+    return Step(
+        end_to_end_id=notice.end_to_end_id,
+        room=room,
+        entered_at=entered,
+        left_at=left,
+        detail=detail,
+    )

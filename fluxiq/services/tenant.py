@@ -1,0 +1,72 @@
+"""One institution as the use cases see it: its settings and the ports that reach its world."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from fluxiq import settings as config
+from fluxiq.domain.records import Account, ApiKey
+from fluxiq.errors import Refused
+from fluxiq.ports import Bell, Cache, Clock, Ids, Ledger, Provider, Store
+from fluxiq.services.recent import Recent
+
+RECENT_SECONDS = 1.0  # a revoked key or a blocked account is noticed within this
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """Everything a use case needs, as arguments; adapters are chosen by the composition root."""
+
+    institution: config.Institution
+    settings: config.Settings
+    store: Store
+    ledger: Ledger
+    cache: Cache
+    providers: Mapping[str, Provider]
+    clock: Clock
+    ids: Ids
+    relay: Bell  # there is something to publish
+    couriers: Bell  # there is something to deliver, to the named endpoints
+    pepper: bytes  # keys the hash of API keys
+    recent_keys: Recent[ApiKey]
+    recent_accounts: Recent[tuple[Account, ...]]
+
+    @property
+    def ispb(self) -> str:
+        return self.institution.ispb
+
+    @property
+    def provider(self) -> Provider:
+        """The link that payments leave by: the first one declared."""
+        return self.providers[self.institution.providers[0].name]
+
+    def provider_named(self, name: str) -> Provider:
+        """The link called `name`. Raises Refused("provider_not_found")."""
+        try:
+            return self.providers[name]
+        except KeyError:
+            raise Refused("provider_not_found", f"no provider link {name!r} here") from None
+
+    def key_hash(self, text: str) -> bytes:
+        """The keyed hash under which an API key is stored: HMAC-SHA256."""
+        return hmac.digest(self.pepper, text.encode(), hashlib.sha256)
+
+    def subject(self, *words: object) -> str:
+        """A subject of this institution on the bus."""
+        return ".".join(["FLUXIQ", self.ispb, *map(str, words)])
+
+    def partition(self, key: str) -> int:
+        """The worker that serves everything said under `key`, so that it is served in order."""
+        digest = hashlib.blake2b(key.encode(), digest_size=4).digest()
+        return int.from_bytes(digest, "big") % self.settings.pix.partitions
+
+
+class Tenants(Protocol):
+    """The institutions of this process."""
+
+    def get(self, ispb: str) -> Tenant:
+        """Raises Refused("institution_not_found"), or Unavailable while its branch restarts."""
+
+    def all(self) -> Sequence[Tenant]: ...

@@ -1,0 +1,600 @@
+"""What a supervisor does next: pure, so that it can be tabled, simulated and explained.
+
+`decide(state, event)` never waits and never runs anybody's code; `supervisor.py` carries the
+effects out and posts what came of them.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from supervisors.backoff import charge, delay_seconds
+from supervisors.events import EventKind
+from supervisors.spec import AutoShutdown, DynamicSpec, Restart, Strategy, SupervisorSpec
+from supervisors.state import (
+    AddChild,
+    After,
+    ArmRestart,
+    BecameReady,
+    Boot,
+    Child,
+    ChildState,
+    Effect,
+    Exit,
+    Exited,
+    ExitKind,
+    Finish,
+    Group,
+    Input,
+    KillTask,
+    Outcome,
+    OutcomeKind,
+    Phase,
+    Report,
+    RestartChild,
+    RestartDue,
+    SayReady,
+    StartTask,
+    StartTimedOut,
+    State,
+    Stop,
+    StopChild,
+    StopTask,
+    StopTimedOut,
+)
+
+# After a stop limit the child is cancelled outright; if it survives this much longer (seconds)
+# it is reported as stuck and its siblings' stop goes on without it.
+KILL_GRACE_SECONDS = 1.0
+
+_UP = (ChildState.STARTING, ChildState.RUNNING)
+_DOWN = (ChildState.BACKING_OFF, ChildState.QUARANTINED, ChildState.DONE)
+
+
+def initial(
+    spec: SupervisorSpec | DynamicSpec, key: str, children: Iterable[Child], now: float
+) -> State:
+    """Return a supervisor that waits for Boot; the children start in the order given."""
+    table = {child.spec.id: replace(child, since=now) for child in children}
+    return State(spec=spec, key=key, children=table, queue=tuple(table))
+
+
+def decide(state: State, event: Input) -> tuple[State, tuple[Effect, ...]]:
+    """Return the next state and what to carry out, in order. A finished supervisor ignores all."""
+    if state.phase is Phase.DONE:
+        return state, ()
+
+    step = _Step(state, event.now)
+    step.take(event)
+    step.advance()
+    after = step.result()
+    check(after, step.touched)
+    return after, tuple(step.effects)
+
+
+def refusal(state: State, child_id: str) -> str | None:
+    """Say why a dynamic supervisor would not take another child now, or None if it would.
+
+    Children that wait for a restart, or in quarantine, count towards max_children.
+    """
+    if not isinstance(state.spec, DynamicSpec):
+        return "its children are fixed; only a dynamic supervisor takes more"
+    if state.phase is not Phase.RUNNING:
+        return f"the supervisor is {state.phase}"
+    if child_id in state.children:
+        return f"it already exists and is {state.children[child_id].state}"
+    if len(state.children) >= state.spec.max_children:
+        return f"max_children ({state.spec.max_children}) is reached"
+    return None
+
+
+def check(state: State, child_ids: Iterable[str]) -> None:
+    """Assert that no child is lost: who should run does, starts, or has an armed timer."""
+    active = state.phase in (Phase.STARTING, Phase.RUNNING)
+    for child_id in child_ids:
+        child = state.children.get(child_id)
+        if child is None:
+            continue
+        assert not (child.live and child.state in _DOWN), (child_id, child)
+        assert child.live or child.state not in (ChildState.RUNNING, ChildState.STOPPING), child
+        if active and child.wanted:
+            assert _comes_up(state, child), (child_id, child)
+        if active and not child.wanted:
+            assert child.state not in (*_UP, ChildState.BACKING_OFF), (child_id, child)
+    assert state.live >= 0
+    assert state.phase is not Phase.DONE or state.live == 0
+
+
+def _comes_up(state: State, child: Child) -> bool:
+    match child.state:
+        case ChildState.RUNNING:
+            return True
+        case ChildState.STARTING:
+            return child.live or child.spec.id in state.queue
+        case ChildState.STOPPING:
+            return child.after in (After.GROUP, After.RETRY, After.START)
+        case ChildState.BACKING_OFF:
+            grouped = state.group is not None and child.spec.id in state.group.members
+            return grouped or child.due is not None
+        case _:
+            return False
+
+
+class _Step:
+    """One decision in the making: the state thawed, and the effects so far."""
+
+    def __init__(self, state: State, now: float) -> None:
+        self.before = state
+        self.spec = state.spec
+        self.now = now
+        self.children = dict(state.children)
+        self.phase = state.phase
+        self.queue = list(state.queue)
+        self.group = state.group
+        self.charges = state.charges
+        self.paused = state.paused
+        self.paused_since = state.paused_since
+        self.live = state.live
+        self.outcome = state.outcome
+        self.at_once = state.at_once
+        self.effects: list[Effect] = []
+        self.touched: set[str] = set()
+        self.dynamic = isinstance(state.spec, DynamicSpec)
+
+    def result(self) -> State:
+        return replace(
+            self.before,
+            children=self.children,
+            phase=self.phase,
+            queue=tuple(self.queue),
+            group=self.group,
+            charges=self.charges,
+            paused=self.paused,
+            paused_since=self.paused_since,
+            live=self.live,
+            outcome=self.outcome,
+            at_once=self.at_once,
+        )
+
+    def take(self, event: Input) -> None:
+        match event:
+            case BecameReady() | Exited() | StartTimedOut() | StopTimedOut():
+                child = self.children.get(event.child_id)
+                # News of an older incarnation is no news.
+                if child is not None and child.live and child.incarnation == event.incarnation:
+                    self.take_news(event)
+            case RestartDue():
+                self.restart_due(event.child_id, event.due)
+            case AddChild():
+                self.add(event)
+            case StopChild():
+                self.stop_by_operator(event.child_id, event.reason)
+            case RestartChild():
+                self.restart_by_operator(event.child_id, event.reason)
+            case Stop():
+                self.stop(event.reason, at_once=event.at_once)
+            case Boot():
+                self.touched.update(self.children)
+
+    def take_news(self, event: BecameReady | Exited | StartTimedOut | StopTimedOut) -> None:
+        match event:
+            case BecameReady():
+                self.ready(event.child_id)
+            case Exited():
+                self.exited(event.child_id, event.exit)
+            case StartTimedOut():
+                self.start_timed_out(event.child_id)
+            case StopTimedOut():
+                self.stop_timed_out(event.child_id)
+
+    # Starting
+
+    def ready(self, child_id: str) -> None:
+        if self.children[child_id].state is not ChildState.STARTING:
+            return
+
+        self.put(child_id, state=ChildState.RUNNING, ready_once=True, ready_at=self.now)
+        self.leave_queue(child_id)
+        self.report(EventKind.STARTED, child_id, "ready")
+
+    def start(self, child_id: str) -> None:
+        child = self.put(
+            child_id,
+            state=ChildState.STARTING,
+            incarnation=self.children[child_id].incarnation + 1,
+            live=True,
+            wanted=True,
+            due=None,
+            after=After.NOTHING,
+            overdue=False,
+            stuck=False,
+            failure=None,
+            ready_at=None,
+        )
+        self.live += 1
+        self.effects.append(StartTask(child_id, child.incarnation))
+
+    def start_timed_out(self, child_id: str) -> None:
+        child = self.children[child_id]
+        if child.state is not ChildState.STARTING or self.phase is Phase.STOPPING:
+            return
+
+        reason = f"not ready within {child.spec.start_timeout:g} s"
+        self.put(child_id, failure=Exit(ExitKind.CRASHED, reason))
+        self.ask_to_stop(child_id, After.RETRY, reason)
+        if self.is_first_start(child):
+            self.report(EventKind.START_FAILED, child_id, reason)
+            self.end(Outcome(OutcomeKind.START_FAILED, reason, child_id, at=self.now))
+
+    def start_failed(self, child_id: str, failure: Exit) -> None:
+        child = self.children[child_id]
+        reason = failure.reason if failure.kind is ExitKind.CRASHED else "ended before it was ready"
+        self.report(EventKind.START_FAILED, child_id, reason, failure.exception)
+        self.leave_queue(child_id)
+
+        if self.is_first_start(child):
+            self.retire(child_id)
+            outcome = OutcomeKind.START_FAILED
+            self.end(Outcome(outcome, reason, child_id, failure.exception, self.now))
+        elif child.spec.restart is Restart.TEMPORARY or (child.requested and not child.ready_once):
+            self.retire(child_id)
+        else:
+            self.failed(child_id, replace(failure, reason=reason))
+
+    def is_first_start(self, child: Child) -> bool:
+        """Say whether a failure of this start fails the supervisor's own start."""
+        return (
+            self.phase is Phase.STARTING and not child.ready_once and self.own_budget_max() is None
+        )
+
+    # Endings
+
+    def exited(self, child_id: str, end: Exit) -> None:
+        child = self.children[child_id]
+        self.live -= 1
+        self.paused += end.lingered
+        self.put(child_id, live=False, lingered=child.lingered + end.lingered)
+
+        if self.phase is Phase.STOPPING or child.state is ChildState.STOPPING:
+            self.ended_asked(child_id, end)
+        elif self.group is not None and child_id in self.group.members:
+            self.ended_asked(child_id, end)  # it would have been stopped next
+        elif child.state is ChildState.RUNNING:
+            self.ended_running(child_id, end)
+        elif end.kind is ExitKind.IGNORED:
+            self.leave_queue(child_id)
+            self.report(EventKind.EXITED, child_id, "ignored its start")
+            self.put(child_id, state=ChildState.DONE, wanted=False)
+        else:
+            self.start_failed(child_id, end)
+
+    def ended_running(self, child_id: str, end: Exit) -> None:
+        child = self.children[child_id]
+        crashed = end.kind is ExitKind.CRASHED
+        kind = EventKind.CRASHED if crashed else EventKind.EXITED
+        self.report(kind, child_id, end.reason, end.exception)
+
+        permanent = child.spec.restart is Restart.PERMANENT
+        if permanent or (crashed and child.spec.restart is Restart.TRANSIENT):
+            self.failed(child_id, end)
+        else:
+            self.retire(child_id)
+            self.shut_down_with(child)
+
+    def ended_asked(self, child_id: str, end: Exit) -> None:
+        """Take the end of a child that was to end anyway: an error is a report, not a restart."""
+        child = self.children[child_id]
+        crashed = end.kind is ExitKind.CRASHED
+        if child.failure is None or not crashed:
+            kind = EventKind.CRASHED if crashed else EventKind.STOPPED
+            self.report(kind, child_id, f"while stopping: {end.reason}", end.exception)
+
+        after = child.after if child.state is ChildState.STOPPING else After.GROUP
+        if self.phase is Phase.STOPPING:
+            self.put(child_id, state=ChildState.DONE)
+        elif after is After.RETRY:
+            assert child.failure is not None
+            self.start_failed(child_id, replace(child.failure, exception=end.exception))
+        elif after is After.START:
+            self.start(child_id)
+        elif after is After.GROUP and child.spec.restart is not Restart.TEMPORARY:
+            assert self.group is not None
+            self.put(child_id, state=ChildState.BACKING_OFF, due=self.group.due)
+        else:
+            self.leave_group(child_id)
+            self.retire(child_id)
+
+    def retire(self, child_id: str) -> None:
+        """Let a child rest for good; a dynamic supervisor forgets it."""
+        self.put(child_id, state=ChildState.DONE, wanted=False, due=None)
+        if self.dynamic:
+            del self.children[child_id]
+
+    def shut_down_with(self, child: Child) -> None:
+        if not isinstance(self.spec, SupervisorSpec) or not child.spec.significant:
+            return
+
+        every = all(not other.wanted for other in self.significant())
+        if self.spec.auto_shutdown is AutoShutdown.ANY or (
+            self.spec.auto_shutdown is AutoShutdown.ALL and every
+        ):
+            self.end(Outcome(OutcomeKind.STOPPED, f"significant child {child.spec.id} ended"))
+
+    def significant(self) -> Iterator[Child]:
+        return (child for child in self.children.values() if child.spec.significant)
+
+    # Restarting
+
+    def failed(self, child_id: str, end: Exit) -> None:
+        """Restart a child that is down and should not be, unless a budget says otherwise."""
+        child = self.children[child_id]
+        if self.is_budget_spent(child_id, end):
+            return
+
+        backoff = child.spec.backoff
+        stable = child.ready_at is not None and self.now - child.ready_at >= backoff.stable_after
+        streak = 0 if stable else child.streak
+        seed = f"{self.before.key}/{child_id}/{child.incarnation}"
+        delay = delay_seconds(backoff, streak, seed)
+        due = self.now + delay
+        self.put(child_id, state=ChildState.BACKING_OFF, due=due, streak=streak + 1)
+        self.report(EventKind.RESTARTING, child_id, f"in {delay:.3f} s: {end.reason}")
+
+        if isinstance(self.spec, DynamicSpec) or self.spec.strategy is Strategy.ONE_FOR_ONE:
+            self.effects.append(ArmRestart(child_id, due))
+        else:
+            self.form_group(child_id, due, self.spec.strategy)
+
+    def is_budget_spent(self, child_id: str, end: Exit) -> bool:
+        child = self.children[child_id]
+        own_max = self.own_budget_max()
+        if isinstance(self.spec, DynamicSpec) and own_max is not None:
+            window = self.spec.child_max_seconds
+            charges, spent = charge(child.charges, self.now - child.lingered, own_max, window)
+            self.put(child_id, charges=charges)
+            if spent:
+                self.quarantine(child_id, f"{own_max} restarts in {window:g} s, then {end.reason}")
+            return spent
+
+        allowed, window = self.spec.max_restarts, self.spec.max_seconds
+        self.charges, spent = charge(self.charges, self.budget_clock(), allowed, window)
+        if spent:
+            reason = f"{allowed} restarts in {window:g} s, then {child_id}: {end.reason}"
+            self.put(child_id, state=ChildState.DONE, wanted=False)
+            kind = OutcomeKind.GAVE_UP
+            self.end(Outcome(kind, reason, child_id, end.exception, self.now))
+        return spent
+
+    def budget_clock(self) -> float:
+        """Return a clock that stands still while a group stops: slow stops must not hide a loop."""
+        since = self.now if self.paused_since is None else self.paused_since
+        return since - self.paused
+
+    def own_budget_max(self) -> int | None:
+        return self.spec.child_max_restarts if isinstance(self.spec, DynamicSpec) else None
+
+    def quarantine(self, child_id: str, reason: str) -> None:
+        assert isinstance(self.spec, DynamicSpec)
+        retry_at = self.now + self.spec.child_max_seconds
+        self.put(
+            child_id,
+            state=ChildState.QUARANTINED,
+            wanted=False,
+            due=None,
+            reason=reason,
+            retry_at=retry_at,
+        )
+        self.report(EventKind.QUARANTINED, child_id, reason)
+
+    def form_group(self, child_id: str, due: float, strategy: Strategy) -> None:
+        ids = list(self.children)
+        first = 0 if strategy is Strategy.ONE_FOR_ALL else ids.index(child_id)
+        members = set(ids[first:])
+        if self.group is not None:
+            members |= set(self.group.members)
+            due = max(due, self.group.due)
+
+        joined = tuple(other for other in ids if other in members and self.join_group(other, due))
+        reason = f"{strategy.value} after {child_id} failed"
+        self.group = Group(joined, due, reason)
+        self.queue = [waiting for waiting in self.queue if waiting not in joined]
+        if self.paused_since is None and self.are_live(joined):
+            self.paused_since = self.now
+        self.effects.append(ArmRestart(None, due))
+
+    def join_group(self, child_id: str, due: float) -> bool:
+        child = self.children[child_id]
+        if child.held:
+            return False
+
+        if child.state is ChildState.STOPPING:
+            self.put(child_id, after=After.GROUP, failure=None)
+            return True
+        if child.live:
+            return True
+        if child.state is ChildState.DONE and child.spec.restart is Restart.TEMPORARY:
+            return False
+        self.put(child_id, state=ChildState.BACKING_OFF, due=due, wanted=True)
+        return True
+
+    def restart_due(self, child_id: str | None, due: float) -> None:
+        if child_id is None:
+            if self.group is not None and self.group.due == due:
+                self.group = replace(self.group, fired=True)
+            return
+
+        child = self.children.get(child_id)
+        waits = child is not None and child.state is ChildState.BACKING_OFF and child.due == due
+        if waits and self.group is None:
+            self.start(child_id)
+
+    # Operators
+
+    def add(self, event: AddChild) -> None:
+        child_id = event.spec.id
+        if refusal(self.before, child_id) is None:
+            self.children[child_id] = Child(
+                event.spec, incarnation=event.incarnation, requested=True
+            )
+            self.start(child_id)
+
+    def stop_by_operator(self, child_id: str, reason: str) -> None:
+        child = self.children.get(child_id)
+        if child is None or self.phase is Phase.STOPPING:
+            return
+
+        after = After.REMOVE if self.dynamic else After.NOTHING
+        self.leave_queue(child_id)
+        self.leave_group(child_id)
+        self.put(child_id, held=True, wanted=False, failure=None)
+        if child.state is ChildState.STOPPING:
+            self.put(child_id, after=after)
+        elif child.live:
+            self.ask_to_stop(child_id, after, reason)
+        else:
+            self.retire(child_id)
+
+    def restart_by_operator(self, child_id: str, reason: str) -> None:
+        child = self.children.get(child_id)
+        if child is None or self.phase is Phase.STOPPING:
+            return
+
+        self.put(child_id, held=False, wanted=True, charges=(), streak=0)
+        grouped = self.group is not None and child_id in self.group.members
+        if grouped or (child_id in self.queue and not child.live):
+            return  # it is on its way up already
+        if child.state is ChildState.STOPPING:
+            self.put(child_id, after=After.START, failure=None)
+        elif child.live:
+            self.ask_to_stop(child_id, After.START, reason)
+        else:
+            self.start(child_id)
+
+    # Stopping
+
+    def stop(self, reason: str, *, at_once: bool) -> None:
+        self.end(Outcome(OutcomeKind.STOPPED, reason))
+        if not at_once or self.at_once:
+            return
+
+        self.at_once = True
+        for child_id in [name for name in reversed(self.children) if self.children[name].live]:
+            self.kill(child_id, f"at once: {reason}")
+
+    def end(self, outcome: Outcome) -> None:
+        """Begin the supervisor's own end; the first reason stays."""
+        if self.phase is Phase.STOPPING:
+            return
+
+        self.phase, self.outcome = Phase.STOPPING, outcome
+        self.group, self.queue = None, []
+        if outcome.kind is OutcomeKind.GAVE_UP:
+            self.report(EventKind.GAVE_UP, "", outcome.reason, outcome.exception)
+        for child_id, child in list(self.children.items()):
+            if child.live and child.state is ChildState.STOPPING:
+                self.put(child_id, wanted=False, after=After.NOTHING)
+            elif child.live and self.dynamic:
+                self.put(child_id, wanted=False)
+                self.ask_to_stop(child_id, After.NOTHING, outcome.reason)
+            elif child.live or child.state is ChildState.QUARANTINED:
+                self.put(child_id, wanted=False)
+            else:
+                self.put(child_id, state=ChildState.DONE, wanted=False, due=None)
+
+    def ask_to_stop(self, child_id: str, after: After, reason: str) -> None:
+        child = self.put(child_id, state=ChildState.STOPPING, after=after)
+        limit = child.spec.shutdown
+        self.effects.append(StopTask(child_id, child.incarnation, reason, limit))
+
+    def kill(self, child_id: str, reason: str) -> None:
+        child = self.put(child_id, state=ChildState.STOPPING, overdue=True)
+        limit = KILL_GRACE_SECONDS
+        self.effects.append(KillTask(child_id, child.incarnation, reason, limit))
+
+    def stop_timed_out(self, child_id: str) -> None:
+        child = self.children[child_id]
+        if child.state is not ChildState.STOPPING:
+            return
+
+        if child.overdue:
+            self.put(child_id, stuck=True)
+            self.report(EventKind.STUCK, child_id, "still alive after it was cancelled outright")
+            return
+        reason = f"did not stop within {child.spec.shutdown:g} s"
+        self.report(EventKind.OVERDUE, child_id, reason)
+        self.kill(child_id, reason)
+
+    # What follows from the state alone
+
+    def advance(self) -> None:
+        """Take the next ordered step, if its turn has come."""
+        if self.phase is Phase.STOPPING:
+            assert self.outcome is not None
+            if self.live == 0:
+                self.phase = Phase.DONE
+                self.effects.append(Finish(self.outcome))
+            elif not self.dynamic:
+                self.stop_next(self.children, After.NOTHING, self.outcome.reason)
+            return
+
+        if self.group is not None:
+            self.advance_group(self.group)
+        if self.group is None and self.queue and not self.children[self.queue[0]].live:
+            self.start(self.queue[0])
+        if self.phase is Phase.STARTING and not self.queue and self.group is None:
+            self.phase = Phase.RUNNING
+            self.effects.append(SayReady())
+
+    def advance_group(self, group: Group) -> None:
+        if self.are_live(group.members):
+            self.stop_next(group.members, After.GROUP, group.reason)
+            return
+
+        if self.paused_since is not None:
+            self.paused += self.now - self.paused_since
+            self.paused_since = None
+        if group.fired:
+            self.group = None
+            self.queue = [name for name in self.children if name in (*group.members, *self.queue)]
+            for child_id in group.members:
+                self.put(child_id, state=ChildState.STARTING, due=None)
+
+    def are_live(self, child_ids: Iterable[str]) -> bool:
+        return any(self.children[child_id].live for child_id in child_ids)
+
+    def stop_next(self, child_ids: Iterable[str], after: After, reason: str) -> None:
+        """Stop the last one in start order that is up, unless one is on its way down already."""
+        for child_id in reversed(list(child_ids)):
+            child = self.children[child_id]
+            if not child.live or child.stuck:
+                continue
+            if child.state is not ChildState.STOPPING:
+                self.ask_to_stop(child_id, after, reason)
+            return
+
+    # Small tools
+
+    def put(self, child_id: str, **changes: Any) -> Child:
+        child = self.children[child_id]
+        if changes.get("state", child.state) is not child.state:
+            changes["since"] = self.now
+        self.children[child_id] = replaced = replace(child, **changes)
+        self.touched.add(child_id)
+        return replaced
+
+    def leave_queue(self, child_id: str) -> None:
+        if child_id in self.queue:
+            self.queue.remove(child_id)
+
+    def leave_group(self, child_id: str) -> None:
+        if self.group is not None and child_id in self.group.members:
+            rest = tuple(member for member in self.group.members if member != child_id)
+            self.group = replace(self.group, members=rest)
+
+    def report(
+        self, kind: EventKind, child_id: str, reason: str, exception: BaseException | None = None
+    ) -> None:
+        """`child_id` is empty for the supervisor itself."""
+        child = self.children.get(child_id)
+        incarnation = 0 if child is None else child.incarnation
+        self.effects.append(Report(kind, child_id, incarnation, reason, exception))
