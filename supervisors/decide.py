@@ -4,7 +4,7 @@
 effects out and posts what came of them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -233,9 +233,10 @@ class _Step:
         self.leave_queue(child_id)
 
         if self.is_first_start(child):
-            self.retire(child_id)
-            outcome = OutcomeKind.START_FAILED
-            self.end(Outcome(outcome, reason, child_id, failure.exception, self.now))
+            # Kept in the table: a retry of the whole supervisor tries this child again.
+            self.put(child_id, state=ChildState.DONE, wanted=False)
+            kind = OutcomeKind.START_FAILED
+            self.end(Outcome(kind, reason, child_id, failure.exception, self.now))
         elif child.spec.restart is Restart.TEMPORARY or (child.requested and not child.ready_once):
             self.retire(child_id)
         else:
@@ -264,7 +265,7 @@ class _Step:
         elif end.kind is ExitKind.IGNORED:
             self.leave_queue(child_id)
             self.report(EventKind.EXITED, child_id, "ignored its start")
-            self.put(child_id, state=ChildState.DONE, wanted=False)
+            self.retire(child_id)
         else:
             self.start_failed(child_id, end)
 
@@ -287,7 +288,8 @@ class _Step:
         crashed = end.kind is ExitKind.CRASHED
         if child.failure is None or not crashed:
             kind = EventKind.CRASHED if crashed else EventKind.STOPPED
-            self.report(kind, child_id, f"while stopping: {end.reason}", end.exception)
+            reason = f"while stopping: {end.reason}" if crashed else end.reason
+            self.report(kind, child_id, reason, end.exception)
 
         after = child.after if child.state is ChildState.STOPPING else After.GROUP
         if self.phase is Phase.STOPPING:
@@ -562,15 +564,17 @@ class _Step:
     def are_live(self, child_ids: Iterable[str]) -> bool:
         return any(self.children[child_id].live for child_id in child_ids)
 
-    def stop_next(self, child_ids: Iterable[str], after: After, reason: str) -> None:
-        """Stop the last one in start order that is up, unless one is on its way down already."""
-        for child_id in reversed(list(child_ids)):
+    def stop_next(self, child_ids: Container[str], after: After, reason: str) -> None:
+        """Stop the last one in start order that is up, unless a later one is still going down."""
+        for child_id in reversed(self.children):
             child = self.children[child_id]
             if not child.live or child.stuck:
                 continue
-            if child.state is not ChildState.STOPPING:
+            if child.state is ChildState.STOPPING:
+                return
+            if child_id in child_ids:
                 self.ask_to_stop(child_id, after, reason)
-            return
+                return
 
     # Small tools
 

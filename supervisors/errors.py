@@ -1,5 +1,4 @@
 """What can go wrong under supervision, each with who, where and why in its message."""
-# ruff: noqa: N818 -- these are the names OTP's users know (noproc, down, timeout), not "...Error"
 
 from collections.abc import Sequence
 

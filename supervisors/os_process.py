@@ -4,8 +4,7 @@ An `OsProcess` is usable as a child's start. Linux only: it stands on three thin
 
 - The process dies with this one, even when this one gets `kill -9`: PR_SET_PDEATHSIG. The kernel
   sends that signal when the *thread* that forked ends, so the fork happens in trio's own thread
-  (`trio.open_process` forks in a worker thread, whose end would kill the process), and it forgets
-  the request at every change of credentials, so it is made after `wrapper` has changed them.
+  (`trio.open_process` forks in a worker thread, whose end would kill the process).
 - Waiting is a pidfd that becomes readable: no SIGCHLD handler, no thread, no reuse of a pid.
 - Its own session: Ctrl-C in the terminal reaches the platform alone, which then stops in order.
 """
@@ -92,6 +91,9 @@ class ProcessContext(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def killed(self) -> trio.Event: ...  # set when the tree no longer waits for a stop
+
     def ready(self, value: object = None) -> None: ...
 
     def report(self, **facts: object) -> None: ...
@@ -103,9 +105,9 @@ class OsProcess:
 
     `ready` is asked again and again, pausing longer each time; False and OSError mean "not yet".
     `log` gets standard output and error: appended to a file, or a function called with each line.
-    `wrapper` is a command that changes credentials and then runs its arguments. `stop_timeout`
-    (seconds from `stop_signal` to SIGKILL) must be below the shutdown limit of the child.
-    `death_signal` is what the process gets when this one dies.
+    `stop_timeout` (seconds from `stop_signal` to SIGKILL) must be below the shutdown limit of the
+    child. `death_signal` is what the process gets when this one dies; a command that changes its
+    credentials makes the kernel forget it, and must ask for it again (PR_GET_PDEATHSIG).
     """
 
     command: Sequence[str]
@@ -118,7 +120,6 @@ class OsProcess:
     death_signal: signal.Signals = signal.SIGKILL
     env: Mapping[str, str] | None = None
     cwd: Path | None = None
-    wrapper: Sequence[str] = ()
 
     async def __call__(self, context: ProcessContext) -> None:
         """Run until cancelled. Raises OsProcessExited, OsProcessNotReady, OsProcessStuck."""
@@ -134,7 +135,7 @@ class OsProcess:
                 process.give_up()
 
         with open_log(self.log) as log:
-            status = await self._live(context.name, log, become_ready)
+            status = await self._live(context.name, context.killed, log, become_ready)
             if not in_time:
                 raise OsProcessNotReady(context.name, self.ready_timeout, log.tail())
 
@@ -155,7 +156,11 @@ class OsProcess:
         return False
 
     async def _live(
-        self, name: str, log: ProcessLog, beside: Callable[["_Process"], Awaitable[None]]
+        self,
+        name: str,
+        killed: trio.Event,
+        log: ProcessLog,
+        beside: Callable[["_Process"], Awaitable[None]],
     ) -> int:
         """From the fork to the reaping, `beside` running meanwhile; the exit status."""
         async with trio.open_nursery() as nursery:
@@ -165,7 +170,7 @@ class OsProcess:
                 nursery.start_soon(beside, process)
                 await process.wait()
             finally:
-                status = await process.end(self.stop_signal, self.stop_timeout)
+                status = await process.end(self.stop_signal, self.stop_timeout, killed)
                 await log.drain()
 
             nursery.cancel_scope.cancel()
@@ -176,7 +181,7 @@ class OsProcess:
         launcher = (sys.executable, "-I", "-S", "-c", _LAUNCHER)
         arguments = (str(os.getpid()), str(int(self.death_signal)), *self.command)
         return subprocess.Popen(  # noqa: S603  commands come from our own specs, never from outside
-            [*self.wrapper, *launcher, *arguments],
+            [*launcher, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -200,7 +205,6 @@ async def run_to_end(
     limit: float,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    wrapper: Sequence[str] = (),
 ) -> Finished:
     """Run a short command with the same guarantees; trio.TooSlowError after `limit` seconds."""
 
@@ -210,12 +214,10 @@ async def run_to_end(
     async def ready() -> bool:
         return True
 
-    process = OsProcess(
-        command, ready=ready, log=lambda _: None, env=env, cwd=cwd, wrapper=wrapper, stop_timeout=1
-    )
+    process = OsProcess(command, ready=ready, log=lambda _: None, env=env, cwd=cwd, stop_timeout=1)
     with open_log(process.log) as log:
         with trio.fail_after(limit):
-            status = await process._live(command[0], log, nothing)  # noqa: SLF001  the same file
+            status = await process._live(command[0], trio.Event(), log, nothing)  # noqa: SLF001  the same file
 
         return Finished(status, log.tail())
 
@@ -238,15 +240,17 @@ class _Process:
     def give_up(self) -> None:
         self._waiting.cancel()
 
-    async def end(self, stop_signal: signal.Signals, stop_timeout: float) -> int:
-        """Ask it to stop, insist with SIGKILL after `stop_timeout`, reap it. Shielded."""
+    async def end(
+        self, stop_signal: signal.Signals, stop_timeout: float, killed: trio.Event
+    ) -> int:
+        """Ask it to stop; SIGKILL after `stop_timeout` or when `killed`; reap it. Shielded."""
         try:
             # Not reaped yet, so there is always somebody to receive it, dead or alive.
             signal.pidfd_send_signal(self._pidfd, stop_signal)
-            if not await self._ends_within(stop_timeout):
+            if not await self._ends_within(stop_timeout, killed):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
-            if not await self._ends_within(KILL_SECONDS_MAX):
+            if not await self._ends_within(KILL_SECONDS_MAX, trio.Event()):
                 raise OsProcessStuck(self.name, self.pid)
 
             # The number of its group is still its own, too: what it started and left behind goes.
@@ -257,9 +261,17 @@ class _Process:
         finally:
             os.close(self._pidfd)
 
-    async def _ends_within(self, seconds: float) -> bool:
-        with trio.move_on_after(seconds, shield=True):
-            await trio.lowlevel.wait_readable(self._pidfd)
-            return True
+    async def _ends_within(self, seconds: float, interrupted: trio.Event) -> bool:
+        async def interrupt() -> None:
+            await interrupted.wait()
+            patience.cancel()
 
-        return False
+        ended = False
+        with trio.move_on_after(seconds, shield=True) as patience:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(interrupt)
+                await trio.lowlevel.wait_readable(self._pidfd)
+                ended = True
+                nursery.cancel_scope.cancel()
+
+        return ended

@@ -4,7 +4,7 @@
     leave_root.py user UID GID COMMAND…  as another user
 
 In the namespace root's files stay readable and writable, under a 0700 home too, but every
-privilege is gone.
+privilege is gone. The kernel forgets PR_SET_PDEATHSIG when the user changes, so it is set again.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 CLONE_NEWUSER = 0x10000000
-PR_SET_NO_NEW_PRIVS = 38
+PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 2, 38
 NAMESPACE_UID = 1000
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -37,12 +37,18 @@ def become(uid: int, gid: int) -> None:
 
 def main(arguments: list[str]) -> None:
     try:
+        parent, death_signal = os.getppid(), ctypes.c_int()
+        libc.prctl(PR_GET_PDEATHSIG, ctypes.byref(death_signal), 0, 0, 0)
         if arguments[0] == "namespace":
             enter_namespace()
             command = arguments[1:]
         else:
             become(int(arguments[1]), int(arguments[2]))
             command = arguments[3:]
+
+        libc.prctl(PR_SET_PDEATHSIG, death_signal.value, 0, 0, 0)
+        if os.getppid() != parent:
+            sys.exit("the parent died meanwhile")
 
         libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         for number in (signal.SIGPIPE, signal.SIGXFSZ):

@@ -87,14 +87,13 @@ def nats_child(
     rights = privileges_for(binary)
     folder = directory.path / "nats"
     process = OsProcess(
-        [str(binary), "--config", str(folder / "server.json")],
+        [*rights.wrapper, str(binary), "--config", str(folder / "server.json")],
         ready=_ready_check(nats_endpoint(directory)),
         ready_timeout=READY_SECONDS_MAX,
         stop_timeout=STOP_SECONDS_MAX,
         log=directory.log("nats"),
         env=server_environment(),
         cwd=folder,
-        wrapper=rights.wrapper,
     )
 
     async def start(context: Context) -> None:

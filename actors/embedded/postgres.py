@@ -95,7 +95,7 @@ def postgres_child(
     settings = {**SETTINGS, "unix_socket_directories": endpoint.host}
     arguments = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
     process = OsProcess(
-        [str(binary), "-D", str(data), *arguments],
+        [*rights.wrapper, str(binary), "-D", str(data), *arguments],
         ready=_ready_check(endpoint),
         ready_timeout=READY_SECONDS_MAX,
         stop_signal=signal.SIGINT,  # "fast": roll back, write a checkpoint, end
@@ -104,7 +104,6 @@ def postgres_child(
         log=directory.log("postgres"),
         env=server_environment(),
         cwd=data,
-        wrapper=rights.wrapper,
     )
 
     async def start(context: Context) -> None:
@@ -175,6 +174,7 @@ async def _initialise(data: Path, rights: Privileges, password: str) -> None:
 
 async def _initdb(new: Path, password_file: Path, rights: Privileges) -> None:
     command = [
+        *rights.wrapper,
         *(str(postgres_binary("initdb")), "-D", str(new), "-U", SUPERUSER),
         *("--encoding=UTF8", "--locale=C", "--auth-local=scram-sha-256", "--auth-host=reject"),
         *(f"--pwfile={password_file}", "--no-instructions"),
@@ -184,7 +184,6 @@ async def _initdb(new: Path, password_file: Path, rights: Privileges) -> None:
         limit=INITDB_SECONDS_MAX,
         env=server_environment(),
         cwd=new.parent,
-        wrapper=rights.wrapper,
     )
     if finished.status != 0:
         said = "; ".join(
@@ -206,7 +205,7 @@ def _ready_check(endpoint: PostgresEndpoint) -> Callable[[], Awaitable[bool]]:
         try:
             async with await trio.open_unix_socket(path) as stream:
                 await stream.send_all(greeting)
-                return await stream.receive_some(1) == b"R"
+                return (await stream.receive_some(1024))[:1] == b"R"
         except trio.BrokenResourceError:
             return False
 

@@ -44,7 +44,7 @@ def privileges_for(binary: Path) -> Privileges:
     if os.geteuid() != 0:
         return Privileges()
 
-    if _can_run((*_LEAVE_ROOT, "namespace", "/bin/sh", "-c", ":")):
+    if _can_run((*_LEAVE_ROOT, "namespace", str(binary), "--version")):
         return Privileges((*_LEAVE_ROOT, "namespace"))
 
     return unprivileged_user(binary)
@@ -54,9 +54,7 @@ def unprivileged_user(binary: Path) -> Privileges:
     """The way for systems that refuse user namespaces. Raises StartRefused."""
     user = pwd.getpwnam(UNPRIVILEGED_USER)
     wrapper = (*_LEAVE_ROOT, "user", str(user.pw_uid), str(user.pw_gid))
-    if _can_run((*wrapper, sys.executable, "-I", "-S", "-c", "")) and _can_run(
-        (*wrapper, "/bin/sh", "-c", 'test -x "$0"', str(binary))
-    ):
+    if _can_run((*wrapper, str(binary), "--version")):
         return Privileges(wrapper, (user.pw_uid, user.pw_gid))
 
     raise StartRefused(

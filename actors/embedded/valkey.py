@@ -77,14 +77,13 @@ def valkey_child(directory: DataDirectory, *, id: str = "redis") -> ChildSpec:  
     endpoint = valkey_endpoint(directory)
     folder = directory.path / "redis"
     process = OsProcess(
-        [str(binary), *_arguments(endpoint.path, folder)],
+        [*rights.wrapper, str(binary), *_arguments(endpoint.path, folder)],
         ready=_ready_check(endpoint),
         ready_timeout=READY_SECONDS_MAX,
         stop_timeout=STOP_SECONDS_MAX,
         log=directory.log("redis"),
         env=server_environment(),
         cwd=folder,
-        wrapper=rights.wrapper,
     )
 
     async def start(context: Context) -> None:

@@ -1,0 +1,30 @@
+"""The command line: one file a command. What goes wrong on purpose is one sentence and exit 1."""
+
+import sys
+
+import click
+
+from fluxiq.commands.bench import bench
+from fluxiq.commands.demo import demo
+from fluxiq.commands.tree import tree
+from fluxiq.commands.up import up
+from fluxiq.commands.verify import verify
+from fluxiq.errors import FluxiqError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """FluxiQ Core: PIX payments for many institutions on one supervised tree."""
+
+
+for command in (up, demo, tree, verify, bench):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        cli(prog_name="fluxiq")
+    except FluxiqError as error:
+        click.echo(f"fluxiq: {error}", err=True)
+        sys.exit(1)

@@ -66,14 +66,12 @@ def require_amount(centavos: int, *, field: str = "amount") -> int:
 
 
 def _decimal_text(value: str | float) -> str | None:
-    """Plain decimal notation of `value`; None for what is no number (bool, NaN, infinity)."""
+    """Plain decimal notation of `value`; None for NaN, infinity and huge ints."""
     if isinstance(value, str):
         return value
 
-    if isinstance(value, bool):
-        return None
-
     if isinstance(value, int):
+        # A bool is an int too, but its text is no number.
         return str(value) if abs(value) <= AMOUNT_MAX_CENTAVOS else None
 
     # repr is the shortest text that reads back as the same float: what the sender meant.

@@ -363,7 +363,7 @@ class Room(StrEnum):
     WINDOW = "window"
 
 
-class Step(Struct, frozen=True, kw_only=True):
+class Step(Struct, frozen=True):
     """A payment was in `room` from `entered_at` to `left_at`; `detail` names what it left."""
 
     end_to_end_id: str

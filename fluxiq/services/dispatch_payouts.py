@@ -5,7 +5,7 @@ does not know the order is it sent once more. No answer at all leaves the payout
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 import trio
@@ -16,6 +16,10 @@ from fluxiq.ports import OrderAnswer
 from fluxiq.services.settle_outcomes import Verdict, settle_outcomes, verdict_of
 from fluxiq.services.tenant import Tenant
 
+# An order waits for its worker for less than this, or was announced before: the outbox comes back
+# after 10 s. Then an earlier try may have reached the provider without being written down.
+FRESH_SECONDS = 8.0
+
 _OPEN = {PayoutStage.HELD, PayoutStage.SENT, PayoutStage.IN_DOUBT}
 
 
@@ -25,7 +29,7 @@ class _Tried(msgspec.Struct, frozen=True, kw_only=True):
     payout: Payout
     answer: OrderAnswer | None
     stage: PayoutStage
-    step: Step
+    steps: tuple[Step, ...]
 
 
 async def dispatch_payouts(
@@ -56,11 +60,20 @@ async def _together(tenant: Tenant, waiting: Sequence[Payout], *, ask_first: boo
 
     async def attempt(payout: Payout) -> None:
         entered = tenant.clock.now()
-        asks = ask_first or payout.stage is not PayoutStage.HELD
+        stale = entered - payout.updated_at > timedelta(seconds=FRESH_SECONDS)
+        asks = ask_first or stale or payout.stage is not PayoutStage.HELD
         answer, stage = await (_ask(tenant, payout) if asks else _send(tenant, payout))
         detail = answer.state if answer is not None else stage.value
-        step = _step(tenant, payout, entered, f"{'ask' if asks else 'send'} {detail}")
-        tried.append(_Tried(payout=payout, answer=answer, stage=stage, step=step))
+        gate = Step(
+            payout.end_to_end_id,
+            Room.GATE,
+            entered,
+            tenant.clock.now(),
+            f"{'ask' if asks else 'send'} {detail}",
+        )
+        waited = Step(payout.end_to_end_id, Room.POST_ROOM, payout.updated_at, entered, "order")
+        steps = (gate,) if asks else (waited, gate)
+        tried.append(_Tried(payout=payout, answer=answer, stage=stage, steps=steps))
 
     async with trio.open_nursery() as nursery:
         for payout in waiting:
@@ -93,7 +106,7 @@ async def _write_down(tenant: Tenant, tried: Sequence[_Tried]) -> None:
     if tried:
         await tenant.store.mark_sent(
             [msgspec.structs.replace(one.payout, stage=one.stage, updated_at=now) for one in tried],
-            [one.step for one in tried],
+            [step for one in tried for step in one.steps],
         )
 
     verdicts: list[Verdict] = []
@@ -104,13 +117,3 @@ async def _write_down(tenant: Tenant, tried: Sequence[_Tried]) -> None:
         if verdict:
             verdicts.append(verdict)
     await settle_outcomes(tenant, verdicts)
-
-
-def _step(tenant: Tenant, payout: Payout, entered: datetime, detail: str) -> Step:
-    return Step(
-        end_to_end_id=payout.end_to_end_id,
-        room=Room.GATE,
-        entered_at=entered,
-        left_at=tenant.clock.now(),
-        detail=detail,
-    )

@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from fluxiq.domain import keys, postings
-from fluxiq.domain.identifiers import build_end_to_end_id
+from fluxiq.domain.identifiers import build_end_to_end_id, tb_id_text
 from fluxiq.domain.records import (
     Event,
     Hold,
@@ -46,10 +46,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def open_payout(
-    tenant: Tenant, merchant_id: str, request: OpenPayout, idempotency: Idempotency
+    tenant: Tenant,
+    merchant_id: str,
+    request: OpenPayout,
+    idempotency: Idempotency,
+    arrived_at: datetime,
 ) -> Answer:
     """Accepted means: on paper and held. Raises Refused (funds, limit, key …) or Unknown."""
-    payout, steps = await _judge(tenant, merchant_id, request)
+    payout, steps = await _judge(tenant, merchant_id, request, arrived_at)
     opening = await tenant.store.open_payout(
         PayoutOpening(payout=payout, idempotency=idempotency, steps=steps)
     )
@@ -64,32 +68,28 @@ async def hold_payout(tenant: Tenant, payout: Payout) -> Answer:
     entered = tenant.clock.now()
     account = await tenant.store.find_account(payout.account_id)
     assert account is not None, f"{payout.id} names an account that does not exist"
-    [status] = await tenant.ledger.create_transfers(
-        [
-            postings.payout_hold(
-                tenant.ispb,
-                tenant.institution.ledger,
-                payout.end_to_end_id,
-                account.ledger_id,
-                payout.amount,
-            )
-        ]
+    hold = postings.payout_hold(
+        tenant.ispb,
+        tenant.institution.ledger,
+        payout.end_to_end_id,
+        account.ledger_id,
+        payout.amount,
     )
+    [status] = await tenant.ledger.create_transfers([hold])
     if not (status.stands or status in _NO_FUNDS):
         raise AssertionError(f"the ledger answered {status} to the hold of {payout.id}")
 
     now = tenant.clock.now()
-    step = Step(
-        end_to_end_id=payout.end_to_end_id,
-        room=Room.VAULT,
-        entered_at=entered,
-        left_at=now,
-        detail=f"hold {status}",
+    steps = (
+        Step(payout.end_to_end_id, Room.ARCHIVE, payout.created_at, entered, "intent"),
+        Step(
+            payout.end_to_end_id, Room.VAULT, entered, now, f"hold {tb_id_text(hold.id)} {status}"
+        ),
     )
     if status in _NO_FUNDS:
-        raise await _refuse(tenant, payout, now, step)
+        raise await _refuse(tenant, payout, now, steps)
 
-    return await _accept(tenant, payout, now, step)
+    return await _accept(tenant, payout, now, steps)
 
 
 async def show_payout(tenant: Tenant, merchant_id: str, payout_id: str) -> PayoutView:
@@ -101,7 +101,7 @@ async def show_payout(tenant: Tenant, merchant_id: str, payout_id: str) -> Payou
 
 
 async def _judge(
-    tenant: Tenant, merchant_id: str, request: OpenPayout
+    tenant: Tenant, merchant_id: str, request: OpenPayout, arrived_at: datetime
 ) -> tuple[Payout, tuple[Step, ...]]:
     """The Counter: account, limit and recipient; nothing is written yet."""
     entered = tenant.clock.now()
@@ -128,14 +128,11 @@ async def _judge(
         updated_at=now,
         metadata=request.metadata,
     )
-    step = Step(
-        end_to_end_id=payout.end_to_end_id,
-        room=Room.COUNTER,
-        entered_at=entered,
-        left_at=now,
-        detail=payout.id,
+    steps = (
+        Step(payout.end_to_end_id, Room.DOOR, arrived_at, entered, "payout"),
+        Step(payout.end_to_end_id, Room.COUNTER, entered, now, payout.id),
     )
-    return payout, (step,)
+    return payout, steps
 
 
 async def _recipient(tenant: Tenant, request: OpenPayout) -> Recipient:
@@ -176,7 +173,7 @@ async def _look_up(tenant: Tenant, key: str) -> Recipient | None:
     return found
 
 
-async def _accept(tenant: Tenant, payout: Payout, now: datetime, step: Step) -> Answer:
+async def _accept(tenant: Tenant, payout: Payout, now: datetime, steps: tuple[Step, ...]) -> Answer:
     held = msgspec.structs.replace(payout, stage=PayoutStage.HELD, updated_at=now)
     view = payout_view(held)
     body = encode(Data(view))
@@ -190,7 +187,7 @@ async def _accept(tenant: Tenant, payout: Payout, now: datetime, step: Step) -> 
                 reference=payout.end_to_end_id,
                 body=encode(Order(end_to_end_id=payout.end_to_end_id)),
             ),
-            steps=(step,),
+            steps=steps,
         )
     )
     tenant.relay.ring()
@@ -198,7 +195,9 @@ async def _accept(tenant: Tenant, payout: Payout, now: datetime, step: Step) -> 
     return Answer(body=body)
 
 
-async def _refuse(tenant: Tenant, payout: Payout, now: datetime, step: Step) -> Refused:
+async def _refuse(
+    tenant: Tenant, payout: Payout, now: datetime, steps: tuple[Step, ...]
+) -> Refused:
     refusal = Refusal(
         code="insufficient_funds",
         message="the account's available balance does not cover this payout",
@@ -213,7 +212,7 @@ async def _refuse(tenant: Tenant, payout: Payout, now: datetime, step: Step) -> 
             event=_event(tenant, payout, "pix.payout.failed", now, payout_view(failed)),
             response=encode(refusal),
             order=None,
-            steps=(step,),
+            steps=steps,
         )
     )
     tenant.relay.ring()

@@ -39,8 +39,8 @@ def _record(tenant: Tenant, provider: str, notice: Notice, entered: datetime) ->
             subject=_subject(tenant, notice), reference=entry.id, body=encode(entry)
         ),
         steps=(
-            _step(notice, Room.DOOR, entered, now, notice.kind.value),
-            _step(notice, Room.VISITORS_BOOK, now, now, entry.id),
+            Step(notice.end_to_end_id, Room.DOOR, entered, now, notice.kind.value),
+            Step(notice.end_to_end_id, Room.VISITORS_BOOK, now, now, entry.id),
         ),
     )
 
@@ -53,13 +53,3 @@ def _subject(tenant: Tenant, notice: Notice) -> str:
         key = notice.txid or notice.pix_key or notice.end_to_end_id
         return tenant.subject("pix", "in", tenant.partition(key))
     return tenant.subject("pix", "outcome", tenant.partition(notice.end_to_end_id))
-
-
-def _step(notice: Notice, room: Room, entered: datetime, left: datetime, detail: str) -> Step:
-    return Step(
-        end_to_end_id=notice.end_to_end_id,
-        room=room,
-        entered_at=entered,
-        left_at=left,
-        detail=detail,
-    )

@@ -201,12 +201,6 @@ def _steps(
     if verdict.said_at is not None:
         walked.insert(0, (Room.POST_ROOM, verdict.said_at, vault_at, verdict.inbox_id or ""))
     return tuple(
-        Step(
-            end_to_end_id=outcome.payout.end_to_end_id,
-            room=room,
-            entered_at=entered,
-            left_at=left,
-            detail=detail,
-        )
+        Step(outcome.payout.end_to_end_id, room, entered, left, detail)
         for room, entered, left, detail in walked
     )

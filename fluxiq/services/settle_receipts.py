@@ -29,6 +29,12 @@ from fluxiq.ports import ReceiptArchived, ReceiptContext
 from fluxiq.services.messages import ChargeView, ReceiptView, charge_view, receipt_view
 from fluxiq.services.tenant import Tenant
 
+# An earlier try, which crashed before its archive, saw no account for this money.
+_PARKED_BEFORE = {
+    TransferStatus.EXISTS_WITH_DIFFERENT_CREDIT_ACCOUNT_ID,
+    TransferStatus.EXISTS_WITH_DIFFERENT_CODE,
+}
+
 
 async def settle_receipts(tenant: Tenant, entries: Sequence[InboxEntry]) -> list[Receipt]:
     """The receipts that are new. Raises Unavailable or Unknown: the batch will come again."""
@@ -93,7 +99,7 @@ async def _credit(
 
     settled = list(decisions)
     for (index, transfer), status in zip(wanted, statuses, strict=True):
-        if status is TransferStatus.EXISTS_WITH_DIFFERENT_CREDIT_ACCOUNT_ID:
+        if status in _PARKED_BEFORE:
             settled[index] = ReceiptDecision(
                 outcome=ReceiptOutcome.UNIDENTIFIED, reason=ReceiptReason.UNIDENTIFIED
             )
@@ -186,12 +192,6 @@ def _steps(
         (Room.ARCHIVE, archive_at, now, receipt.charge_id or receipt.id),
     ]
     return tuple(
-        Step(
-            end_to_end_id=receipt.end_to_end_id,
-            room=room,
-            entered_at=entered,
-            left_at=left,
-            detail=detail,
-        )
+        Step(receipt.end_to_end_id, room, entered, left, detail)
         for room, entered, left, detail in walked
     )

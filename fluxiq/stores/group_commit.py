@@ -129,9 +129,7 @@ class GroupCommit(Generic[Item, Answer]):
             for entry, answer in zip(batch, answers, strict=True):
                 entry.result = outcome.Value(answer)
 
-    async def _run_alone(
-        self, batch: "Sequence[_Entry[Item, Answer]]", error: Exception
-    ) -> None:
+    async def _run_alone(self, batch: "Sequence[_Entry[Item, Answer]]", error: Exception) -> None:
         if len(batch) == 1:
             batch[0].result = outcome.Error(error)
             return
@@ -167,14 +165,15 @@ class _Entry(Generic[Item, Answer]):
     def __init__(self, item: Item) -> None:
         self.item = item
         self.is_taken = False
-        self.result: outcome.Value[Answer] | outcome.Error[Answer] | None = None
+        self.result: outcome.Value[Answer] | outcome.Error | None = None
         self.turn = trio.Event()
 
 
 def _fail(entries: Sequence[_Entry[Item, Answer]], error: Unavailable) -> None:
     # Each caller gets an exception of its own: tracebacks grow on the one that is raised.
+    message = str(error).removeprefix(f"{error.system}: ")
+
     for entry in entries:
-        copy = Unavailable(error.system, str(error), retry_after=error.retry_after)
-        copy.args = error.args
-        copy.__cause__ = error.__cause__
-        entry.result = outcome.Error(copy)
+        own = Unavailable(error.system, message, retry_after=error.retry_after)
+        own.__cause__ = error.__cause__
+        entry.result = outcome.Error(own)

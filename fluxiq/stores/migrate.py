@@ -161,7 +161,7 @@ async def _check(connection: Connection, schema: str, migration: Migration) -> N
 async def _lock(connection: Connection, schema: str) -> None:
     """Until the transaction ends, nobody else migrates this schema."""
     await connection.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended('fluxiq.migrate.' || $1, 0))", schema
+        "SELECT pg_advisory_xact_lock(hashtextextended('fluxiq.migrate.' || $1::text, 0))", schema
     )
 
 

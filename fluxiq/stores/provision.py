@@ -106,9 +106,7 @@ async def _close_to_public(connection: Connection) -> None:
     )
 
 
-async def _register(
-    connection: Connection, ispb: str, name: str, ledger: int, role: str
-) -> None:
+async def _register(connection: Connection, ispb: str, name: str, ledger: int, role: str) -> None:
     await _lock(connection)
     owner = await connection.fetchrow(
         """
@@ -146,7 +144,9 @@ async def _make_role(connection: Connection, role: str, verifier: str) -> None:
     await _lock(connection)
     database = await connection.fetchval("SELECT quote_ident(current_database())")
 
-    if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", role):
+    if not await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", role
+    ):
         await connection.execute(f"CREATE ROLE {role} NOINHERIT")
 
     # A verifier is base 64 with "$" and ":": nothing in it needs quoting.

@@ -117,6 +117,13 @@ class TestRun:
 
         assert "active transaction" in caplog.text
 
+    async def test_a_release_resets_nothing_because_units_leave_nothing(
+        self, asyncio_host: AsyncioHost, postgres_database: str
+    ) -> None:
+        async with opened(asyncio_host, postgres_database, size=1) as pg:
+            await pg.run(execute, "SET fluxiq.left = 'behind'")
+            assert await pg.run(value, "SHOW fluxiq.left") == "behind"
+
 
 class TestTransaction:
     async def test_commits_when_the_unit_returns(
@@ -289,6 +296,27 @@ class TestOutages:
 
             assert caught.value.system == "postgres"
             assert pg.statistics().outages == 1
+
+    async def test_a_server_without_a_free_connection_is_unavailable(
+        self, asyncio_host: AsyncioHost, postgres_server: PostgresServer
+    ) -> None:
+        postgres_server.execute("CREATE ROLE lonely LOGIN CONNECTION LIMIT 1")
+
+        try:
+            async with (
+                opened(asyncio_host, postgres_server.url(user="lonely")) as pg,
+                trio.open_nursery() as nursery,
+            ):
+                await pg.ping()
+                nursery.start_soon(pg.run, sleep, 60.0)
+                await trio.testing.wait_all_tasks_blocked()
+
+                with pytest.raises(Unavailable, match="postgres: too many connections"):
+                    await pg.ping()
+
+                nursery.cancel_scope.cancel()
+        finally:
+            postgres_server.execute("DROP ROLE lonely")
 
     async def test_a_session_the_server_ends_is_unavailable_and_then_replaced(
         self, asyncio_host: AsyncioHost, postgres_database: str

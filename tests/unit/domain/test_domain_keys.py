@@ -59,7 +59,7 @@ def test_a_key_is_recognised_and_written_as_the_directory_stores_it(
         "a" * 72 + "@b.com",
         "\N{KELVIN SIGN}aren@example.com",
         "é@example.com",
-        "+５５11987654321",  # noqa: RUF001 - wide digits are the point
+        "+5\N{FULLWIDTH DIGIT FIVE}11987654321",
     ],
 )
 def test_what_is_no_key_is_refused_without_repeating_it(text: str) -> None:

@@ -41,17 +41,17 @@ CREATE TABLE pix_keys (
 );
 CREATE INDEX pix_keys_of_account ON pix_keys (account_id);
 
--- A caller's key and what it made; status and response come together, once there is an answer.
+-- A caller's key and what it made; the response, made or refused, comes once there is an answer.
 CREATE TABLE idempotency_keys (
     merchant_id text NOT NULL,
     key text NOT NULL,
     digest bytea NOT NULL,
     resource_id text NOT NULL,
-    status smallint,
+    refused boolean,
     response bytea,
     created_at timestamptz NOT NULL,
     PRIMARY KEY (merchant_id, key),
-    CHECK ((status IS NULL) = (response IS NULL))
+    CHECK ((refused IS NULL) = (response IS NULL))
 );
 
 -- PIX in
@@ -188,7 +188,8 @@ CREATE TABLE outbox (
 ) WITH (autovacuum_vacuum_scale_factor = 0.01);
 CREATE INDEX outbox_due ON outbox (next_attempt_at);
 
--- Where every payment has been. `id` only orders steps of the same moment.
+-- Where every payment has been. `id` only orders steps of the same moment. Nothing checks that time
+-- went forward: a clock that was set back must not keep a payment from being archived.
 CREATE TABLE walk_steps (
     id bigint GENERATED ALWAYS AS IDENTITY,
     end_to_end_id text NOT NULL,
@@ -199,8 +200,7 @@ CREATE TABLE walk_steps (
     entered_at timestamptz NOT NULL,
     left_at timestamptz NOT NULL,
     detail text NOT NULL,
-    PRIMARY KEY (end_to_end_id, entered_at, room, detail),
-    CHECK (left_at >= entered_at)
+    PRIMARY KEY (end_to_end_id, entered_at, room, detail)
 );
 
 -- Who did what to which record, and the SHA-256 of what was written.

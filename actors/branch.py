@@ -1,0 +1,57 @@
+"""What the actors of one institution share: slots that one fills and the later ones read."""
+
+from dataclasses import dataclass, field
+
+from actors.doorbell import Doorbell
+from actors.platform import Platform
+from actors.slot import Slot
+from fluxiq import settings as config
+from fluxiq.bus import Bus
+from fluxiq.cache import Cache
+from fluxiq.domain.records import WebhookEndpoint
+from fluxiq.ports import Ledger, Provider
+from fluxiq.services.tenant import Tenant
+from fluxiq.stores.store import PostgresStore
+from fluxiq.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """The institution's own connections, under its own credentials."""
+
+    store: PostgresStore
+    ledger: Ledger
+    bus: Bus
+    cache: Cache
+
+
+@dataclass(slots=True, kw_only=True)
+class Branch:
+    """One institution. Slots are filled in the order of the tree and emptied in reverse."""
+
+    platform: Platform
+    institution: config.Institution
+    links: Slot[Links] = field(default_factory=lambda: Slot("institution"))
+    tenant: Slot[Tenant] = field(default_factory=lambda: Slot("institution"))
+    providers: dict[str, Slot[Provider]] = field(default_factory=dict)
+    relay: Doorbell = field(default_factory=Doorbell)
+    endpoints: dict[str, WebhookEndpoint] = field(default_factory=dict)
+    courier_bells: dict[str, Doorbell] = field(default_factory=dict)
+    endpoints_changed: Doorbell = field(default_factory=Doorbell)
+
+    @property
+    def ispb(self) -> str:
+        return self.institution.ispb
+
+    @property
+    def path(self) -> str:
+        """Where the branch stands in the tree."""
+        return f"root/institutions/{self.ispb}"
+
+    def provider(self, name: str) -> Slot[Provider]:
+        """Where the gateway connection called `name` leaves its provider."""
+        return self.providers.setdefault(name, Slot(f"provider {name}"))
+
+    @property
+    def metrics(self) -> Metrics:
+        return self.platform.metrics

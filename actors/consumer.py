@@ -1,0 +1,56 @@
+"""Reading a work queue of the bus: fetch, do, acknowledge, whatever the weather."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from actors.queues import STREAM
+from actors.weather import Weather
+from fluxiq.bus import Bus, Delivery
+from fluxiq.errors import Unavailable, Unknown
+from supervisors import Context
+
+BATCH = 100
+WAIT_SECONDS = 5.0
+RETRY_SECONDS = 1.0
+
+_log = structlog.get_logger("consumer")
+
+Handle = Callable[[Sequence[Delivery]], Awaitable[None]]
+
+
+async def consume(context: Context, bus: Bus, consumer: str, handle: Handle) -> None:
+    """Until cancelled. What `handle` could not do for the weather is asked for again in a second.
+
+    Any other error is a bug and crashes the worker; the messages come again after their ack wait.
+    Those that share a batch with a bad one are done one by one first, so that it fails alone.
+    """
+    weather = Weather(context.path)
+    context.ready()
+    while True:
+        try:
+            deliveries = await bus.fetch(consumer, STREAM, BATCH, WAIT_SECONDS)
+            if deliveries:
+                await _attempt(bus, deliveries, handle)
+            weather.cleared()
+        except (Unavailable, Unknown) as error:
+            await weather.ride_out(error)
+
+
+async def _attempt(bus: Bus, deliveries: Sequence[Delivery], handle: Handle) -> None:
+    try:
+        await handle(deliveries)
+    except (Unavailable, Unknown):
+        for delivery in deliveries:
+            await bus.nak(delivery, RETRY_SECONDS)
+        raise
+    except Exception:
+        # A bug, or a message no code of ours understands: find out which one it is.
+        if len(deliveries) == 1:
+            _log.exception("message_failed", subject=deliveries[0].subject)
+            raise
+        for delivery in deliveries:
+            await _attempt(bus, [delivery], handle)
+        return
+
+    await bus.ack_many(deliveries)

@@ -1,0 +1,140 @@
+"""Webhook senders: one per merchant endpoint, so that a slow merchant delays nobody else.
+
+The watch starts a sender for each endpoint on record and for each new one. A sender claims what is
+due, signs and posts it, and writes down how each attempt ended.
+"""
+
+import random
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import timedelta
+
+import trio
+from fluxiq.couriers.sender import WebhookSender
+from fluxiq.domain.standard_webhooks import retry_delay
+
+from actors.branch import Branch
+from actors.doorbell import Doorbell
+from actors.weather import Weather
+from fluxiq.domain.records import Delivery, Room, Step, WebhookEndpoint
+from fluxiq.errors import Unavailable, Unknown
+from fluxiq.ports import DeliveryAttempt
+from supervisors import ChildRefused, ChildSpec, Context
+
+LOOK_SECONDS_MAX = 5.0
+LEASE_MARGIN_SECONDS = 15.0  # beyond the longest delivery: then another sender may take it
+
+
+class CourierBell:
+    """`ports.Bell`: rings the senders of these endpoints; one nobody knows yet is looked up."""
+
+    def __init__(self, branch: Branch) -> None:
+        self._branch = branch
+
+    def ring(self, names: Iterable[str] = ()) -> None:
+        for name in names:
+            self._branch.courier_bells.get(name, self._branch.endpoints_changed).ring()
+
+
+def endpoint_watch(branch: Branch) -> ChildSpec:
+    """Keeps a sender running for each endpoint on record."""
+
+    async def start(context: Context) -> None:
+        weather = Weather(context.path)
+        context.ready()
+        while True:
+            try:
+                for endpoint in await branch.links.get().store.endpoints():
+                    await _ensure_sender(branch, context, endpoint)
+                weather.cleared()
+            except (Unavailable, Unknown) as error:
+                await weather.ride_out(error)
+                continue
+            await branch.endpoints_changed.wait(LOOK_SECONDS_MAX)
+
+    return ChildSpec(id="endpoint_watch", start=start)
+
+
+async def _ensure_sender(branch: Branch, context: Context, endpoint: WebhookEndpoint) -> None:
+    branch.endpoints[endpoint.id] = endpoint
+    with suppress(ChildRefused):  # it has one already
+        await context.tree.start_child(f"{branch.path}/webhook_senders", endpoint.id)
+
+
+def webhook_sender(branch: Branch, endpoint_id: str) -> ChildSpec:
+    """Delivers what is owed to one endpoint, several at a time."""
+
+    async def start(context: Context) -> None:
+        endpoint = branch.endpoints[endpoint_id]
+        bell = branch.courier_bells.setdefault(endpoint_id, Doorbell())
+        weather = Weather(context.path)
+        context.report(url=endpoint.url)
+        async with WebhookSender.open(branch.platform.settings.webhooks) as sender:
+            context.ready()
+            while True:
+                try:
+                    full = await _deliver(branch, sender, endpoint)
+                    weather.cleared()
+                except (Unavailable, Unknown) as error:
+                    await weather.ride_out(error)
+                    continue
+                if not full:
+                    await bell.wait(LOOK_SECONDS_MAX)
+
+    return ChildSpec(id=endpoint_id, start=start, shutdown=20.0)
+
+
+async def _deliver(branch: Branch, sender: WebhookSender, endpoint: WebhookEndpoint) -> bool:
+    """One round; says whether there may be more to do at once."""
+    settings, store = branch.platform.settings.webhooks, branch.links.get().store
+    deliveries = await store.claim_deliveries(
+        endpoint.id,
+        branch.platform.clock.now(),
+        settings.deliver_seconds_max + LEASE_MARGIN_SECONDS,
+        settings.concurrency,
+    )
+    attempts: list[DeliveryAttempt] = []
+    steps: list[Step] = []
+
+    async def attempt(delivery: Delivery) -> None:
+        entered = branch.platform.clock.now()
+        ended = await _attempt(branch, sender, endpoint, delivery)
+        attempts.append(ended)
+        if delivery.reference and ended.delivered:
+            steps.append(
+                Step(
+                    delivery.reference,
+                    Room.COURIER,
+                    entered,
+                    ended.at,
+                    f"{delivery.event_type} {delivery.id}",
+                )
+            )
+
+    async with trio.open_nursery() as nursery:
+        for delivery in deliveries:
+            nursery.start_soon(attempt, delivery)
+
+    if attempts:
+        await store.finish_deliveries(attempts, steps)
+    return len(deliveries) == settings.concurrency
+
+
+async def _attempt(
+    branch: Branch, sender: WebhookSender, endpoint: WebhookEndpoint, delivery: Delivery
+) -> DeliveryAttempt:
+    result = await sender.deliver(endpoint, delivery, branch.platform.clock.now())
+    now = branch.platform.clock.now()
+    retry_at = None
+    if not result.delivered:
+        jitter = random.random()  # noqa: S311  spreads retries, hides nothing
+        delay = retry_delay(delivery.attempt, jitter=jitter, retry_after=result.retry_after)
+        retry_at = None if delay is None else now + timedelta(seconds=delay)
+    return DeliveryAttempt(
+        delivery=delivery,
+        at=now,
+        delivered=result.delivered,
+        status=result.status,
+        error=result.error,
+        retry_at=retry_at,
+    )

@@ -1,0 +1,61 @@
+"""The doors for merchants and providers: the HTTP and websocket API."""
+
+import msgspec
+import trio
+
+from actors.platform import Platform
+from fluxiq.api.app import create_app
+from fluxiq.api.health import Ping
+from fluxiq.api.server import GRACE_SECONDS, Address, serve
+from supervisors import ChildSpec, Context
+
+
+def http_api(platform: Platform) -> ChildSpec:
+    """Serves until stopped; then takes no new requests and finishes those in flight."""
+
+    async def start(context: Context) -> None:
+        app = create_app(
+            platform.tenants,
+            platform.settings,
+            hub=platform.hub,
+            health=_pings(platform),
+            clock=platform.clock,
+            ids=platform.ids,
+            metrics=platform.metrics,
+        )
+        await serve(
+            app,
+            msgspec.structs.replace(platform.settings.http, port=platform.http_port),
+            on_stopping=platform.hub.close,
+            task_status=_Ready(context),
+        )
+
+    return ChildSpec(id="http_api", start=start, shutdown=GRACE_SECONDS + 5)
+
+
+class _Ready(trio.TaskStatus[Address]):
+    """Listening is what ready means here."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def started(self, value: Address | None = None) -> None:
+        assert value is not None, "a server says where it listens"
+        host, port = value
+        self._context.report(address=f"{host}:{port}")
+        self._context.ready(value)
+
+
+def _pings(platform: Platform) -> dict[str, Ping]:
+    """What `/readyz` asks: the servers behind us, through the administrator's links."""
+
+    async def postgres() -> None:
+        await platform.links.get().postgres.ping()
+
+    async def nats() -> None:
+        await platform.links.get().bus.ping()
+
+    async def redis() -> None:
+        await platform.links.get().cache.ping()
+
+    return {"postgres": postgres, "nats": nats, "redis": redis}

@@ -1,0 +1,153 @@
+"""The branch of one institution: links, ledger writer, gateway, desk, couriers, workers, schedules.
+
+Whatever fails, it and those that start after it restart, and no other institution notices.
+"""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+from fluxiq.ledgers.postgres import PostgresLedger
+
+from actors.branch import Branch, Links
+from actors.couriers import CourierBell, endpoint_watch, webhook_sender
+from actors.ledger_writer import LedgerByMail, LedgerWriter
+from actors.outbox_relay import outbox_relay
+from actors.pix_workers import order_worker, outcome_worker, receipt_worker
+from actors.platform import Platform
+from actors.schedules import schedules
+from actors.window import window
+from fluxiq import settings as config
+from fluxiq.providers import open_provider
+from fluxiq.services.enroll import open_house
+from fluxiq.services.recent import Recent
+from fluxiq.services.tenant import RECENT_SECONDS, Tenant
+from fluxiq.stores.store import PostgresStore
+from supervisors import ChildSpec, Context, DynamicSpec, Strategy, SupervisorSpec
+
+
+def institution(platform: Platform, ispb: str) -> SupervisorSpec:
+    """Rest-for-one: each child stands on the earlier ones. Stop order is the reverse: schedules and
+    workers first, then couriers, then the desk, the ledger writer, and the links last.
+    """
+    branch = Branch(platform=platform, institution=platform.institution(ispb))
+    partitions = range(platform.settings.pix.partitions)
+    return SupervisorSpec(
+        id=ispb,
+        strategy=Strategy.REST_FOR_ONE,
+        max_restarts=10,
+        max_seconds=60.0,
+        children=[
+            links(branch),
+            LedgerWriter.spec(lambda: branch.links.get().ledger, id="ledger_writer"),
+            SupervisorSpec(
+                id="gateway_connections",
+                strategy=Strategy.ONE_FOR_ONE,
+                children=[gateway_connection(branch, one) for one in branch.institution.providers],
+            ),
+            desk(branch),
+            outbox_relay(branch),
+            DynamicSpec(
+                id="webhook_senders",
+                template=lambda endpoint_id: webhook_sender(branch, endpoint_id),
+                max_children=10_000,
+                child_max_restarts=5,
+            ),
+            endpoint_watch(branch),
+            window(branch),
+            SupervisorSpec(
+                id="pix_in",
+                strategy=Strategy.ONE_FOR_ONE,
+                children=[receipt_worker(branch, number) for number in partitions],
+            ),
+            SupervisorSpec(
+                id="pix_out",
+                strategy=Strategy.ONE_FOR_ONE,
+                children=[
+                    *(outcome_worker(branch, number) for number in partitions),
+                    *(order_worker(branch, number) for number in partitions),
+                ],
+            ),
+            schedules(branch),
+        ],
+    )
+
+
+def links(branch: Branch) -> ChildSpec:
+    """The institution's own pool, bus and cache: its role, subjects and keys, no others."""
+
+    async def start(context: Context) -> None:
+        async with _open_links(branch) as opened:
+            with branch.links.filled(opened):
+                context.ready()
+                await trio.sleep_forever()
+
+    return ChildSpec(id="links", start=start)
+
+
+def gateway_connection(branch: Branch, link: config.ProviderLink) -> ChildSpec:
+    """One provider link: its connections, its limit of orders under way."""
+    slot = branch.provider(link.name)
+
+    async def start(context: Context) -> None:
+        address = branch.platform.provider_address(branch.institution, link)
+        async with open_provider(address, branch.platform.settings.pix) as provider:
+            context.report(url=address.url)
+            with slot.filled(provider):
+                context.ready()
+                await trio.sleep_forever()
+
+    return ChildSpec(id=link.name, start=start)
+
+
+def desk(branch: Branch) -> ChildSpec:
+    """Opens the institution to callers once everything a payment needs is there."""
+
+    async def start(context: Context) -> None:
+        tenant = _tenant(branch, context)
+        await open_house(tenant)
+        with branch.tenant.filled(tenant), branch.platform.tenants.open(tenant):
+            context.ready()
+            await trio.sleep_forever()
+
+    return ChildSpec(id="desk", start=start)
+
+
+@asynccontextmanager
+async def _open_links(branch: Branch) -> AsyncIterator[Links]:
+    platform, ispb = branch.platform, branch.ispb
+    host, servers, settings = platform.host.get(), platform.servers, platform.settings.postgres
+    async with (
+        servers.open_postgres(
+            host, ispb, size=settings.pool_size, seconds_max=settings.statement_seconds_max
+        ) as postgres,
+        servers.open_nats(host, ispb) as bus,
+        servers.open_redis(host, ispb) as cache,
+    ):
+        yield Links(
+            store=PostgresStore(postgres, ispb),
+            ledger=PostgresLedger(postgres, branch.institution.ledger),
+            bus=bus,
+            cache=cache,
+        )
+
+
+def _tenant(branch: Branch, context: Context) -> Tenant:
+    platform, opened = branch.platform, branch.links.get()
+    writer = context.ref(f"institutions/{branch.ispb}/ledger_writer")
+    return Tenant(
+        institution=branch.institution,
+        settings=platform.settings,
+        store=opened.store,
+        ledger=LedgerByMail(writer, lambda: branch.links.get().ledger),
+        cache=opened.cache,
+        providers={name: slot.get() for name, slot in branch.providers.items()},
+        clock=platform.clock,
+        ids=platform.ids,
+        relay=branch.relay,
+        couriers=CourierBell(branch),
+        pepper=platform.directory.secret(f"api_keys/{branch.ispb}").encode(),
+        recent_keys=Recent(RECENT_SECONDS, time.monotonic),
+        recent_accounts=Recent(RECENT_SECONDS, time.monotonic),
+    )

@@ -1,0 +1,70 @@
+"""What the whole process shares: settings, directory, servers, the slots of the infrastructure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from actors.embedded import DataDirectory
+from actors.servers import Servers
+from actors.slot import Slot
+from actors.system import SystemClock, SystemIds
+from actors.tenants import OpenTenants
+from fluxiq import settings as config
+from fluxiq.api.hub import Hub
+from fluxiq.asyncio_host import AsyncioHost
+from fluxiq.bus import Bus
+from fluxiq.cache import Cache
+from fluxiq.stores.pool import Postgres
+from fluxiq.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformLinks:
+    """The administrator's connections: they make institutions and answer for the servers."""
+
+    postgres: Postgres
+    bus: Bus
+    cache: Cache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """One process. Made once by `start.open_platform`; the tree's actors fill its slots."""
+
+    settings: config.Settings
+    directory: DataDirectory
+    servers: Servers
+    tenants: OpenTenants
+    metrics: Metrics
+    hub: Hub
+    http_port: int
+    simulator_port: int
+    clock: SystemClock = field(default_factory=SystemClock)
+    ids: SystemIds = field(default_factory=SystemIds)
+    host: Slot[AsyncioHost] = field(default_factory=lambda: Slot("asyncio host"))
+    links: Slot[PlatformLinks] = field(default_factory=lambda: Slot("infrastructure"))
+
+    @property
+    def api_url(self) -> str:
+        """How others reach the API."""
+        given = self.settings.http.public_url
+        return given or f"http://{self.settings.http.host}:{self.http_port}"
+
+    @property
+    def simulator_url(self) -> str:
+        return f"http://{self.settings.simulator.host}:{self.simulator_port}"
+
+    @property
+    def admin_socket_path(self) -> Path:
+        return self.directory.socket("admin.sock")
+
+    @property
+    def ispbs(self) -> Sequence[str]:
+        return [one.ispb for one in self.settings.institutions]
+
+    def institution(self, ispb: str) -> config.Institution:
+        return next(one for one in self.settings.institutions if one.ispb == ispb)
+
+    def provider_secret(self, ispb: str, link: str) -> str:
+        """What this institution and its provider sign with."""
+        return self.directory.secret(f"providers/{ispb}/{link}")

@@ -1,0 +1,126 @@
+"""Starting and stopping the platform as a whole, for the commands and for tests."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from actors.embedded import DataDirectory
+from actors.platform import Platform
+from actors.servers import Servers
+from actors.tenants import OpenTenants
+from actors.tree import tree_of
+from fluxiq.api.hub import Hub
+from fluxiq.errors import FluxiqError, StartRefused
+from fluxiq.settings import Settings
+from fluxiq.telemetry.metrics import Metrics
+from supervisors import Event, EventKind, StartFailed, Tree, collapse, describe, open_tree
+
+_log = structlog.get_logger("tree")
+
+# Told as they happen; ordinary starts and stops are for whoever looks at the tree.
+_LEVELS = {
+    EventKind.CRASHED: "error",
+    EventKind.START_FAILED: "error",
+    EventKind.GAVE_UP: "error",
+    EventKind.QUARANTINED: "error",
+    EventKind.STUCK: "error",
+    EventKind.OVERDUE: "warning",
+    EventKind.RESTARTING: "warning",
+    EventKind.DEAD_LETTERS: "warning",
+    EventKind.DOUBLE_REPLY: "warning",
+    EventKind.UNKNOWN_MESSAGE: "warning",
+    EventKind.OBSERVER_FAILED: "warning",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    platform: Platform
+    tree: Tree
+
+
+class Addresses(msgspec.Struct, frozen=True, kw_only=True):
+    """`run/platform.json`: where a running platform is reached from this machine."""
+
+    pid: int
+    api: str
+    simulator: str | None
+    admin_socket: str
+
+
+@asynccontextmanager
+async def open_platform(settings: Settings) -> AsyncIterator[Running]:
+    """The platform, ready. Leaving the block stops it in order.
+
+    Raises StartRefused with one sentence that names the room which could not start.
+    """
+    with DataDirectory.open(settings.data_dir) as directory:
+        platform = _platform(settings, directory)
+        try:
+            async with open_tree(tree_of(platform), on_event=_tell) as tree:
+                _leave_address(platform)
+                yield Running(platform, tree)
+        except StartFailed as failed:
+            raise _refusal(failed) from failed
+
+
+def read_addresses(data_dir: str | Path) -> Addresses:
+    """Where the platform of this directory is. Raises StartRefused when none has run there."""
+    file = Path(data_dir) / "run" / "platform.json"
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Addresses)
+    except (OSError, msgspec.DecodeError):
+        raise StartRefused(
+            f"no platform has run in {data_dir}; start one with `make run`"
+        ) from None
+
+
+def _platform(settings: Settings, directory: DataDirectory) -> Platform:
+    metrics = Metrics()
+    return Platform(
+        settings=settings,
+        directory=directory,
+        servers=Servers(settings, directory),
+        tenants=OpenTenants(one.ispb for one in settings.institutions),
+        metrics=metrics,
+        hub=Hub(metrics.connections),
+        http_port=settings.http.port or directory.port("http"),
+        simulator_port=settings.simulator.port or directory.port("simulator"),
+    )
+
+
+def _leave_address(platform: Platform) -> None:
+    addresses = Addresses(
+        pid=os.getpid(),
+        api=platform.api_url,
+        simulator=platform.simulator_url if platform.settings.simulator.enabled else None,
+        admin_socket=str(platform.admin_socket_path),
+    )
+    platform.directory.write(
+        platform.directory.run / "platform.json", msgspec.json.encode(addresses).decode()
+    )
+
+
+def _refusal(failed: StartFailed) -> StartRefused:
+    """The reason itself where it was written for people, else which room and what it said."""
+    cause = collapse(failed.cause or failed)
+    if isinstance(cause, FluxiqError):
+        return StartRefused(str(cause))
+    return StartRefused(f"{failed.path} could not start: {describe(cause)}")
+
+
+def _tell(event: Event) -> None:
+    level = _LEVELS.get(event.kind)
+    if level is not None:
+        getattr(_log, level)(
+            event.kind.value,
+            path=event.path,
+            incarnation=event.incarnation,
+            reason=event.reason,
+            exc_info=event.exception if level == "error" else None,
+        )

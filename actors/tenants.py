@@ -1,0 +1,35 @@
+"""The institutions of this process that are open, as the API sees them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from fluxiq.errors import Refused, Unavailable
+from fluxiq.services.tenant import Tenant
+
+
+class OpenTenants:
+    """`services.tenant.Tenants`: who is declared, and who of them is open right now."""
+
+    def __init__(self, ispbs: Iterable[str]) -> None:
+        self._declared = frozenset(ispbs)
+        self._open: dict[str, Tenant] = {}
+
+    @contextmanager
+    def open(self, tenant: Tenant) -> Iterator[None]:
+        """Open for the length of the block."""
+        self._open[tenant.ispb] = tenant
+        try:
+            yield
+        finally:
+            del self._open[tenant.ispb]
+
+    def get(self, ispb: str) -> Tenant:
+        tenant = self._open.get(ispb)
+        if tenant is not None:
+            return tenant
+        if ispb in self._declared:
+            raise Unavailable("institution", f"{ispb} is restarting")
+        raise Refused("institution_not_found", f"no institution {ispb} here")
+
+    def all(self) -> Sequence[Tenant]:
+        return tuple(self._open.values())

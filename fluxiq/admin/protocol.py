@@ -1,0 +1,76 @@
+"""The admin socket's language: one JSON object a line, a question and its answer, versioned.
+
+{"version": 1, "verb": "tree"}
+{"version": 1, "answer": {"revision": 7, "nodes": […]}}
+{"version": 1, "error": {"code": "unknown_verb", "message": "…"}}
+"""
+
+from typing import Any
+
+import msgspec
+
+VERSION = 1
+LINE_BYTES_MAX = 64 * 1024  # of a question; an answer may be as long as the tree is wide
+
+
+class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    version: int
+    verb: str
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """Why there is no answer: `code` is stable."""
+
+    code: str
+    message: str
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Either an answer or an error."""
+
+    version: int = VERSION
+    answer: Any = None
+    error: Fault | None = None
+
+
+class NodeView(msgspec.Struct, frozen=True, kw_only=True):
+    """One node of the tree. `since` is seconds ago; `mailbox` the letters waiting in it."""
+
+    path: str
+    id: str
+    kind: str
+    state: str
+    strategy: str | None
+    restarts: int
+    incarnation: int
+    since: float
+    mailbox: int | None
+    facts: dict[str, Any]
+    last_exit: str | None
+
+
+class TreeView(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole tree, parents before children, siblings in start order."""
+
+    revision: int
+    nodes: tuple[NodeView, ...]
+
+
+def line(message: Question | Reply) -> bytes:
+    return msgspec.json.encode(message) + b"\n"
+
+
+def read_question(raw: bytes) -> Question | Fault:
+    """The question on a line, or what is wrong with it."""
+    try:
+        question = msgspec.json.decode(raw, type=Question)
+    except msgspec.DecodeError as error:
+        return Fault(code="malformed", message=str(error))
+    if question.version != VERSION:
+        return Fault(code="wrong_version", message=f"this platform speaks version {VERSION}")
+    return question
+
+
+def read_reply(raw: bytes) -> Reply:
+    """Raises msgspec.DecodeError."""
+    return msgspec.json.decode(raw, type=Reply)

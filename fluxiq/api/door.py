@@ -1,0 +1,237 @@
+"""One request from door to door: guard, contract, handler, and an answer in the envelope, always.
+
+This is the hot path: everything happens in one function chain, without middlewares.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from time import perf_counter
+from typing import Final
+
+import structlog
+import trio
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
+from quart import Request, request
+from quart.asgi import ASGIHTTPConnection
+from quart_trio.asgi import TrioASGIHTTPConnection
+from quart_trio.wrappers import TrioRequest, TrioResponse
+from quart_trio.wrappers.request import TrioBody
+from structlog.contextvars import bind_contextvars
+from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
+
+from fluxiq.api.contract import JSON, PUBLIC, Call, Endpoint, Rate, Reader, Reply
+from fluxiq.api.errors import Failure, failure_of
+from fluxiq.api.guard import Guard, rate_headers, refuse_above
+from fluxiq.domain.identifiers import IdPrefix
+from fluxiq.domain.ulid import is_ulid
+from fluxiq.errors import Unavailable
+from fluxiq.ports import Clock, Ids, RateDecision
+from fluxiq.services.messages import encode
+from fluxiq.services.tenant import Tenants
+from fluxiq.telemetry.metrics import Metrics
+
+REQUEST_ID: Final = "X-Request-Id"
+DRAIN_SECONDS: Final = 2.0  # for reading on after a refusal, so that the answer is not lost
+
+View = Callable[..., Awaitable[TrioResponse]]
+
+_PREFIX = f"{IdPrefix.REQUEST}_"
+_log = structlog.get_logger("fluxiq.api")
+
+
+class Door:
+    """What every request passes. `seconds_max` bounds a request from head to answer."""
+
+    def __init__(
+        self,
+        tenants: Tenants,
+        guard: Guard,
+        clock: Clock,
+        ids: Ids,
+        metrics: Metrics,
+        *,
+        seconds_max: float,
+    ) -> None:
+        self._tenants = tenants
+        self._guard = guard
+        self._clock = clock
+        self._ids = ids
+        self._metrics = metrics
+        self._seconds_max = seconds_max
+
+    def view(self, endpoint: Endpoint) -> View:
+        """`endpoint` as Quart calls it."""
+        reader = Reader(endpoint)
+
+        async def view(**path: str) -> TrioResponse:
+            started = perf_counter()
+            headers = self.greet(request.headers.get(REQUEST_ID))
+            passage = _Passage(headers, self._clock.now())
+            try:
+                with trio.move_on_after(self._seconds_max) as limit:
+                    reply = await self._pass(endpoint, reader, path, passage)
+                if limit.cancelled_caught:
+                    raise self._late()  # noqa: TRY301 - one way out for every failure
+            except Exception as error:  # noqa: BLE001 - every failure is answered in the envelope
+                await _drain()
+                response = refusal(failure_of(error), headers)
+            else:
+                headers.update(reply.headers)
+                headers["Content-Type"] = reply.content_type
+                response = TrioResponse(reply.body, reply.status or endpoint.status, headers)
+
+            spent = perf_counter() - started
+            status = response.status_code
+            self._metrics.observe_http(
+                endpoint.method, endpoint.path, status, passage.institution, spent
+            )
+            _log.debug(
+                "request_answered",
+                method=endpoint.method,
+                path=endpoint.path,
+                status=status,
+                milliseconds=round(spent * 1000, 3),
+            )
+            return response
+
+        return view
+
+    def greet(self, said: str | None) -> dict[str, str]:
+        """The request's id, the caller's own where it is one: bound to the log, sent back."""
+        known = said is not None and said.startswith(_PREFIX) and is_ulid(said[len(_PREFIX) :])
+        request_id = said if said is not None and known else self._ids.new(IdPrefix.REQUEST)
+        bind_contextvars(request_id=request_id)
+        return {REQUEST_ID: request_id}
+
+    def _late(self) -> Exception:
+        """Whose fault it is that the time is up: the body's, or ours."""
+        if not _body().ended.is_set():
+            return RequestTimeout()
+        return Unavailable("request", f"took more than {self._seconds_max:g} s")
+
+    async def _pass(
+        self, endpoint: Endpoint, reader: Reader, path: dict[str, str], passage: "_Passage"
+    ) -> Reply:
+        arguments = reader.path(path)
+        caller = None
+        if endpoint.permission != PUBLIC:
+            caller = await self._guard.identify(request.headers.get("Authorization"))
+            passage.enter(caller.tenant.ispb)
+            passage.spend(await self._guard.count(caller, endpoint.rate))
+            self._guard.authorize(caller, endpoint)
+        elif endpoint.rate is Rate.CALLBACK:
+            tenant = self._tenants.get(arguments["ispb"])
+            passage.enter(tenant.ispb)
+            decision = await self._guard.count_callback(
+                tenant, arguments["provider"], request.remote_addr or ""
+            )
+            passage.spend(decision)
+
+        arguments |= reader.query(request.args) if endpoint.query is not None else {}
+        if reader.wants_body:
+            raw = await request.body
+            arguments |= reader.body(request.headers.get("Content-Type", ""), raw)
+
+        remote = request.remote_addr or ""
+        call = Call(self._tenants, request.headers, remote, passage.arrived_at, caller)
+        answer = await endpoint.handler(call, **arguments)
+        return answer if isinstance(answer, Reply) else Reply(body=encode(answer))
+
+
+class _Passage:
+    """What is known of a request on its way, also when it fails on the way."""
+
+    __slots__ = ("_headers", "arrived_at", "institution")
+
+    def __init__(self, headers: dict[str, str], arrived_at: datetime) -> None:
+        self.arrived_at = arrived_at
+        self.institution = ""
+        self._headers = headers
+
+    def enter(self, ispb: str) -> None:
+        self.institution = ispb
+        bind_contextvars(institution=ispb)
+
+    def spend(self, decision: RateDecision | None) -> None:
+        """Raises Refused("rate_limited"); the headers are sent either way."""
+        if decision is not None:
+            self._headers.update(rate_headers(decision))
+            refuse_above(decision, self.arrived_at.timestamp())
+
+
+def refusal(failure: Failure, headers: dict[str, str]) -> TrioResponse:
+    """`failure` in the envelope; `headers` hold the request id."""
+    headers = headers | failure.headers | {"Content-Type": JSON}
+    return TrioResponse(failure.body(headers[REQUEST_ID]), failure.status, headers)
+
+
+class DrainedBody(TrioBody):
+    """A body that is read to its end even where it is too large.
+
+    Closing a socket on unread bytes resets the connection: the client would never see the answer.
+    """
+
+    def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
+        super().__init__(expected_content_length, max_content_length)
+        self.ended = trio.Event()
+
+    def append(self, data: bytes) -> None:
+        if self._must_raise is not None:
+            return  # read, and thrown away
+
+        self._data.extend(data)
+        self._has_data.set()
+        if self._max_content_length is not None and len(self._data) > self._max_content_length:
+            self._must_raise = RequestEntityTooLarge()
+            self._data.clear()
+            self._complete.set()  # the reader hears of it now, not at the end
+
+    def set_complete(self) -> None:
+        super().set_complete()
+        self.ended.set()
+
+
+class ApiRequest(TrioRequest):
+    body_class = DrainedBody
+
+
+class ApiConnection(TrioASGIHTTPConnection):
+    """One request under the ASGI server. A client that leaves cancels it, until it is answered.
+
+    The end of an answer makes hypercorn say `http.disconnect` to the request it belongs to, and
+    quart-trio then cancels the very task that is still handing the connection back: it would never
+    again be idle, so neither time out nor close when the server stops.
+    """
+
+    _answering = False
+
+    async def handle_messages(
+        self, nursery: trio.Nursery, request: Request, receive: ASGIReceiveCallable
+    ) -> None:
+        await ASGIHTTPConnection.handle_messages(self, request, receive)
+        if not self._answering:
+            nursery.cancel_scope.cancel()
+
+    async def handle_request(
+        self, nursery: trio.Nursery, request: Request, send: ASGISendCallable
+    ) -> None:
+        response = await self.app.handle_request(request)
+        self._answering = True
+        with trio.move_on_after(self.app.config["RESPONSE_TIMEOUT"]):
+            await self._send_response(send, response)
+        nursery.cancel_scope.cancel()
+
+
+async def _drain() -> None:
+    """Read what is still coming, for a moment."""
+    body = _body()
+    if body.ended.is_set():
+        return
+    with trio.move_on_after(DRAIN_SECONDS):
+        await body.ended.wait()
+
+
+def _body() -> DrainedBody:
+    body = request.body
+    assert isinstance(body, DrainedBody), "the app's request class is ours"
+    return body

@@ -1,0 +1,156 @@
+"""Serves the API: our own socket, hypercorn on trio behind it, and an end that loses no request.
+
+Stopping, in this order: no new connections, websockets told to go, requests in flight finished
+(up to `grace_seconds`), and only then cancelled. A cancelled `serve` stops just so.
+"""
+
+import errno
+import logging
+import os
+import socket
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+import trio
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.config import Config, Sockets
+from hypercorn.trio.run import worker_serve
+from quart_trio import QuartTrio
+
+from fluxiq.api.errors import alone
+from fluxiq.errors import StartRefused
+from fluxiq.settings import Http
+
+Address = tuple[str, int]
+
+GRACE_SECONDS: Final = 10.0
+BACKLOG: Final = 1024
+KEEP_ALIVE_SECONDS: Final = 30.0  # also the time for a request's head
+PING_SECONDS: Final = 20.0
+MESSAGE_BYTES_MAX: Final = 64 * 1024  # what a websocket client may say at once
+
+# A peer that takes nothing for this long is gone. hypercorn's sends are shielded: without this one
+# such peer would keep the server from ever stopping.
+UNREAD_MILLISECONDS: Final = 15_000
+
+_log = structlog.get_logger("fluxiq.api")
+
+
+async def serve(
+    app: QuartTrio,
+    http: Http,
+    *,
+    on_stopping: Callable[[], None] = lambda: None,
+    grace_seconds: float = GRACE_SECONDS,
+    task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until cancelled; `task_status` tells host and port once connections are taken.
+
+    Raises StartRefused when the address cannot be had. `on_stopping` is called when the end begins:
+    the place to close the websocket hub.
+    """
+    config = _config(http, grace_seconds)
+    stopping = trio.Event()
+    with bind(http.host, http.port) as listener:
+        address = (http.host, int(listener.getsockname()[1]))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_watch, stopping, on_stopping)
+            with trio.CancelScope(shield=True):
+                await _run(app, config, listener, stopping, _Started(address, task_status))
+            nursery.cancel_scope.cancel()
+    _log.info("api_stopped", port=address[1])
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 is any free one. Raises StartRefused with one sentence."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections inherit both from the socket they arrive at.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MILLISECONDS)
+        listener.bind((host, port))
+        # Two sockets may be bound to one port; only listening tells who has it.
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise _refusal(host, port, error) from error
+    return listener
+
+
+async def _watch(stopping: trio.Event, on_stopping: Callable[[], None]) -> None:
+    try:
+        await trio.sleep_forever()
+    finally:
+        stopping.set()
+        on_stopping()
+
+
+class _Started(trio.TaskStatus[list[str]]):
+    """Takes hypercorn's word that it serves; our caller hears the address instead."""
+
+    def __init__(self, address: Address, task_status: trio.TaskStatus[Address]) -> None:
+        self._address = address
+        self._task_status = task_status
+
+    def started(self, value: list[str] | None = None) -> None:
+        del value
+        _log.info("api_started", host=self._address[0], port=self._address[1])
+        self._task_status.started(self._address)
+
+
+async def _run(
+    app: QuartTrio,
+    config: Config,
+    listener: socket.socket,
+    stopping: trio.Event,
+    task_status: trio.TaskStatus[list[str]],
+) -> None:
+    """Serve as hypercorn does, on a socket that stays ours: it is closed however this ends."""
+    try:
+        await worker_serve(
+            ASGIWrapper(app),
+            config,
+            sockets=Sockets([], [listener], []),
+            shutdown_trigger=stopping.wait,
+            task_status=task_status,
+        )
+    except BaseExceptionGroup as group:
+        # Nested once per nursery; the supervisor wants to see the cause.
+        cause = alone(group)
+        if cause is group:
+            raise
+        raise cause from None
+
+
+def _config(http: Http, grace_seconds: float) -> Config:
+    config = Config()
+    config.accesslog = None
+    config.errorlog = logging.getLogger("hypercorn.error")
+    config.loglevel = "WARNING"
+    config.include_server_header = False
+    config.graceful_timeout = grace_seconds
+    config.shutdown_timeout = grace_seconds
+    config.keep_alive_timeout = KEEP_ALIVE_SECONDS
+    config.keep_alive_max_requests = 1_000_000
+    # Longer than any request may take, and than a websocket client may leave a ping unanswered.
+    config.read_timeout = int(max(http.request_seconds_max, 2 * PING_SECONDS)) + 15
+    config.websocket_ping_interval = PING_SECONDS
+    config.websocket_max_message_size = MESSAGE_BYTES_MAX
+    return config
+
+
+def _refusal(host: str, port: int, error: OSError) -> StartRefused:
+    where = f"{host}:{port}"
+    match error.errno:
+        case errno.EADDRINUSE:
+            why = "another program listens there; stop it, or set FLUXIQ_HTTP__PORT"
+        case errno.EACCES:
+            why = "ports below 1024 need privileges; set FLUXIQ_HTTP__PORT"
+        case errno.EADDRNOTAVAIL:
+            why = "this machine does not have that address; set FLUXIQ_HTTP__HOST"
+        case _:
+            why = os.strerror(error.errno) if error.errno else str(error)
+    return StartRefused(f"cannot serve the API on {where}: {why}")

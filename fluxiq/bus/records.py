@@ -1,0 +1,56 @@
+"""What goes over the bus and comes back."""
+
+from msgspec import Struct
+
+
+class Message(Struct, frozen=True):
+    """To publish. The stream keeps the first message of each `message_id` per duplicate window."""
+
+    subject: str
+    body: bytes
+    message_id: str
+
+
+class Ack(Struct, frozen=True):
+    """The stream has it, at `sequence`; `duplicate` when it had it before."""
+
+    sequence: int
+    duplicate: bool
+
+
+class Delivery(Struct, frozen=True):
+    """A message to work on, then to acknowledge. `num_delivered` counts from 1."""
+
+    subject: str
+    body: bytes
+    sequence: int
+    num_delivered: int
+    token: str  # where its acknowledgement goes
+
+
+class BusMessage(Struct, frozen=True):
+    """A message of a plain subscription: at most once, nothing to acknowledge."""
+
+    subject: str
+    body: bytes
+
+
+class Backlog(Struct, frozen=True):
+    """What waits for a consumer, and what it was given and has not settled."""
+
+    pending: int
+    unsettled: int
+    redelivered: int
+
+
+class BusStatistics(Struct, frozen=True, kw_only=True):
+    """Totals since the start, and whether there is a connection right now."""
+
+    connected: bool
+    connections: int
+    published: int
+    duplicates: int
+    fetched: int
+    settled: int
+    outages: int
+    last_error: str

@@ -1,0 +1,68 @@
+"""`run.py bench`: what the product does per second, beside the best this machine could do.
+
+Every benchmark writes `{"machine": …, "figures": [{"name", "value", "unit", "aim", "holds"}]}` and
+prints the same as a table. Machines are shared and noisy: the ratio of two figures of one run is
+the figure to quote.
+"""
+
+import os
+import platform as machine
+import sysconfig
+from pathlib import Path
+
+import click
+import msgspec
+import trio
+from rich.console import Console
+from rich.table import Table
+
+from fluxiq import settings as config
+from fluxiq.commands.bench_payments import measure_payments
+from fluxiq.commands.figures import Figure, Report
+from fluxiq.telemetry import logs
+
+
+@click.group()
+def bench() -> None:
+    """Measure, never as a test."""
+
+
+@bench.command()
+@click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures here.")
+@click.option("--payments", default=2000, show_default=True, help="Of each kind.")
+@click.option("--callers", default=64, show_default=True, help="Requests in flight.")
+def payments(file: Path | None, payments: int, callers: int) -> None:
+    """Charges and payouts accepted per second, and the time until each has ended."""
+    settings = config.load({"FLUXIQ_LOG__LEVEL": "error", **os.environ})
+    logs.configure(settings.log)
+    figures = trio.run(measure_payments, settings, payments, callers)
+    _publish(Report(machine=_machine(), figures=figures), file)
+
+
+def _publish(report: Report, file: Path | None) -> None:
+    table = Table("figure", "value", "unit", "aim", "holds", title=str(report.machine["cpu"]))
+    for one in report.figures:
+        holds = "" if one.holds is None else ("yes" if one.holds else "no")
+        table.add_row(one.name, f"{one.value:,.2f}", one.unit, one.aim, holds)
+    Console().print(table)
+    if file is not None:
+        file.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+
+
+def _machine() -> dict[str, str | int]:
+    """What a figure depends on and nobody remembers later."""
+    options = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count() or 0,
+        "system": machine.platform(),
+        "python": machine.python_version(),
+        "build": "pgo" if "--enable-optimizations" in options else "plain",
+    }
+
+
+def _cpu() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return machine.machine()

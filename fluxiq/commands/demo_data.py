@@ -1,0 +1,61 @@
+"""The demo merchants: one in each declared institution, made once, their keys kept in `secrets/`.
+
+Only for a platform with a simulator: a real one shows an API key once and keeps no copy.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from actors.platform import Platform
+from fluxiq.services.enroll import enroll_merchant
+
+# Valid by their check digits, and belonging to nobody: the numbers of BACEN's own examples.
+_PEOPLE = (
+    ("Café Aurora", "52998224725", "Curitiba"),
+    ("Livraria Boreal", "12345678909", "Recife"),
+)
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    ispb: str
+    institution: str
+    merchant: str
+    merchant_id: str
+    account_id: str
+    pix_key: str
+    api_key: str
+
+
+async def demo_logins(platform: Platform) -> list[Login]:
+    """The demo merchants of every declared institution; made now where they are missing."""
+    file = platform.directory.path / "secrets" / "demo.json"
+    known = {login.ispb: login for login in _read(file)}
+    for number, ispb in enumerate(platform.ispbs):
+        if ispb not in known:
+            known[ispb] = await _enroll(platform, ispb, number)
+            platform.directory.write(file, msgspec.json.encode(list(known.values())).decode())
+    return [known[ispb] for ispb in platform.ispbs]
+
+
+async def _enroll(platform: Platform, ispb: str, number: int) -> Login:
+    name, document, city = _PEOPLE[number % len(_PEOPLE)]
+    enrolled = await enroll_merchant(
+        platform.tenants.get(ispb), name=name, document=document, city=city
+    )
+    return Login(
+        ispb=ispb,
+        institution=platform.institution(ispb).name,
+        merchant=name,
+        merchant_id=enrolled.merchant.id,
+        account_id=enrolled.account.id,
+        pix_key=enrolled.pix_keys[0],
+        api_key=enrolled.api_key,
+    )
+
+
+def _read(file: Path) -> list[Login]:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=list[Login])
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,100 @@
+"""What the simulated provider and its customers say to each other, as strict records.
+
+Receipts look like the BCB standard's callback (`{"pix": [...]}`, Portuguese names, amounts as
+decimal strings); outcomes of orders, which that standard leaves out, come beside them.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+NOTICES_PER_CALL_MAX = 1_000
+
+EventId = Annotated[str, Meta(min_length=1, max_length=64)]
+Reais = Annotated[str, Meta(max_length=13)]
+Moment = Annotated[datetime, Meta(tz=True)]
+Key = Annotated[str, Meta(min_length=1, max_length=77)]
+Code = Annotated[str, Meta(pattern=r"^[0-9A-Z]{4}$")]
+
+
+class Payer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The BCB's `pagador`: a person's cpf or a company's cnpj, and the name."""
+
+    nome: Annotated[str, Meta(max_length=200)]
+    cpf: Annotated[str, Meta(pattern=r"^[0-9]{11}$")] | None = None
+    cnpj: Annotated[str, Meta(pattern=r"^[0-9A-Z]{12}[0-9]{2}$")] | None = None
+
+
+class ReceiptNotice(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """Money arrived. Without `eventId` the end-to-end id stands for it, as with the BCB."""
+
+    endToEndId: str  # noqa: N815 - the BCB's names
+    valor: Reais
+    horario: Moment
+    chave: Key
+    txid: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9]{1,35}$")] | None = None
+    pagador: Payer | None = None
+    eventId: EventId | None = None  # noqa: N815
+
+
+class OutcomeStatus(StrEnum):
+    CONFIRMED = "CONFIRMED"
+    REJECTED = "REJECTED"
+
+
+class OutcomeNotice(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """An order ended; `motivo` is BACEN's code of a rejection."""
+
+    eventId: EventId  # noqa: N815
+    endToEndId: str  # noqa: N815
+    status: OutcomeStatus
+    valor: Reais
+    horario: Moment
+    motivo: Code | None = None
+
+
+class Notices(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One call of the provider: one thing said, or many."""
+
+    pix: Annotated[tuple[ReceiptNotice, ...], Meta(max_length=NOTICES_PER_CALL_MAX)] = ()
+    payments: Annotated[tuple[OutcomeNotice, ...], Meta(max_length=NOTICES_PER_CALL_MAX)] = ()
+
+
+class PaymentOrder(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """POST /payments."""
+
+    end_to_end_id: Annotated[str, Meta(min_length=32, max_length=32)]
+    amount: Reais
+    pix_key: Key
+    description: Annotated[str, Meta(max_length=140)] = ""
+
+
+class OrderReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What became of an order: accepted, settled, rejected, not_found."""
+
+    state: Annotated[str, Meta(pattern=r"^(accepted|settled|rejected|not_found)$")]
+    reason_code: Code | None = None
+
+
+class OwnerReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """GET /dict/{key}: who owns it. The document is masked."""
+
+    name: Annotated[str, Meta(max_length=200)]
+    document: Annotated[str, Meta(max_length=18)]
+    ispb: Annotated[str, Meta(pattern=r"^[0-9A-Z]{8}$")]
+
+
+class ErrorReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Why a request was refused; `reason_code` where it is BACEN who would."""
+
+    code: str
+    message: str
+    reason_code: Code | None = None

@@ -1,0 +1,122 @@
+"""Charges: opened together with the answer a replay gets, expired by time."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from fluxiq.domain.records import Charge, Event
+from fluxiq.ports import Archived, ChargeOpening, Fresh, Opening
+from fluxiq.stores import idempotency, paperwork, telling
+from fluxiq.stores.pool import Connection
+from fluxiq.stores.rows import columns, digest_of, record
+
+_INSERT: Final = """
+INSERT INTO charges (
+    id, merchant_id, account_id, txid, amount, description, payer, pix_key, qr_code, status,
+    expires_at, created_at, paid_at, end_to_end_id, metadata
+)
+SELECT * FROM unnest(
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::jsonb[],
+    $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[],
+    $13::timestamptz[], $14::text[], $15::jsonb[]
+)
+"""
+
+_OVERDUE: Final = """
+SELECT * FROM charges WHERE status = 'pending' AND expires_at < $1 ORDER BY expires_at LIMIT $2
+"""
+
+# Locked in the order of their ids, as receipts lock theirs.
+_EXPIRE: Final = """
+UPDATE charges SET status = 'expired'
+WHERE status = 'pending' AND id IN (
+    SELECT id FROM charges WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE
+)
+RETURNING *
+"""
+
+
+async def open_charges(
+    connection: Connection, ispb: str, openings: Sequence[ChargeOpening]
+) -> list[Opening]:
+    answers = await idempotency.claim(connection, [_claim(opening) for opening in openings])
+    fresh = [
+        opening
+        for opening, answer in zip(openings, answers, strict=True)
+        if isinstance(answer, Fresh)
+    ]
+
+    if not fresh:
+        return answers
+
+    rows = [_row(opening.charge) for opening in fresh]
+    await connection.execute(_INSERT, *columns(rows, 15))
+    told = await telling.tell(connection, ispb, [(opening.event, None) for opening in fresh])
+    await paperwork.file(connection, audit=[_line("created", one.charge) for one in fresh])
+    return [
+        Fresh(told.of(opening.event)) if isinstance(answer, Fresh) else answer
+        for opening, answer in zip(openings, answers, strict=True)
+    ]
+
+
+async def find_charge(connection: Connection, charge_id: str) -> Charge | None:
+    row = await connection.fetchrow("SELECT * FROM charges WHERE id = $1", charge_id)
+    return None if row is None else record(Charge, row)
+
+
+async def overdue_charges(connection: Connection, before: datetime, limit: int) -> list[Charge]:
+    return [record(Charge, row) for row in await connection.fetch(_OVERDUE, before, limit)]
+
+
+async def archive_expiries(
+    connection: Connection, ispb: str, batch: Sequence[tuple[Charge, Event]]
+) -> Archived:
+    events = {charge.id: event for charge, event in batch}
+    rows = await connection.fetch(_EXPIRE, list(events))
+    expired = [record(Charge, row) for row in rows]
+    if not expired:
+        return Archived()
+
+    told = await telling.tell(connection, ispb, [(events[one.id], None) for one in expired])
+    lines = [_line("expired", charge, actor="platform") for charge in expired]
+    await paperwork.file(connection, audit=lines)
+    return Archived(endpoint_ids=told.endpoint_ids)
+
+
+def _claim(opening: ChargeOpening) -> idempotency.Claim | None:
+    if opening.idempotency is None:
+        return None
+
+    return idempotency.Claim(
+        merchant_id=opening.charge.merchant_id,
+        idempotency=opening.idempotency,
+        resource_id=opening.charge.id,
+        at=opening.charge.created_at,
+        refused=False,
+        response=opening.response,
+    )
+
+
+def _row(charge: Charge) -> tuple[object, ...]:
+    return (
+        charge.id,
+        charge.merchant_id,
+        charge.account_id,
+        charge.txid,
+        charge.amount,
+        charge.description,
+        charge.payer,
+        charge.pix_key,
+        charge.qr_code,
+        charge.status,
+        charge.expires_at,
+        charge.created_at,
+        charge.paid_at,
+        charge.end_to_end_id,
+        charge.metadata,
+    )
+
+
+def _line(action: str, charge: Charge, *, actor: str | None = None) -> paperwork.AuditLine:
+    who = actor or charge.merchant_id
+    return paperwork.AuditLine(who, f"charge.{action}", charge.id, digest_of(charge))

@@ -1,0 +1,169 @@
+"""The proof of the books: every record of a payment beside its transfers in the ledger.
+
+Read in one snapshot, in pages. Ids of transfers are derived from end-to-end ids in Python, so each
+page asks the ledger for its own. A payment under way may be ahead in the ledger for the moment
+between vault and archive: that counts as a mismatch only when it lasts.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
+
+from fluxiq.domain import postings
+from fluxiq.domain.records import PayoutStage
+from fluxiq.ports import Books
+from fluxiq.stores.pool import Connection, int_of, uuid_of
+
+PAGE_ROWS: Final = 1000
+ARCHIVE_SECONDS_MAX: Final = 60.0
+MISMATCHES_MAX: Final = 1000
+
+_OPEN: Final = (PayoutStage.CREATED, PayoutStage.HELD, PayoutStage.SENT, PayoutStage.IN_DOUBT)
+_PAID: Final = (PayoutStage.CONFIRMED, PayoutStage.RETURNED)
+
+_Row: TypeAlias = Mapping[str, Any]
+_JudgePage: TypeAlias = Callable[[Connection, str, Sequence[_Row]], Awaitable[list[str]]]
+
+_SUMS: Final = """
+SELECT
+    coalesce(sum(debits_posted), 0)::text AS debits_posted,
+    coalesce(sum(credits_posted), 0)::text AS credits_posted,
+    coalesce(sum(debits_pending), 0)::text AS debits_pending,
+    coalesce(sum(credits_pending), 0)::text AS credits_pending
+FROM ledger_accounts
+"""
+
+_STAGES: Final = "SELECT stage, count(*) AS payouts FROM payouts GROUP BY stage ORDER BY stage"
+
+_PAYOUTS: Final = """
+SELECT id, end_to_end_id, amount, stage FROM payouts
+WHERE id > $1 ORDER BY id LIMIT $2
+"""
+
+_RECEIPTS: Final = """
+SELECT id, end_to_end_id, amount, transfer_id FROM receipts WHERE id > $1 ORDER BY id LIMIT $2
+"""
+
+_TRANSFERS: Final = """
+SELECT id, amount, timestamp >= (extract(epoch FROM now()) - $2) * 1000000000 AS is_fresh
+FROM ledger_transfers WHERE id = ANY ($1::uuid[])
+"""
+
+
+class Evidence(Struct, frozen=True):
+    """The amounts of a payout's transfers in the ledger; None where there is no such transfer."""
+
+    hold: int | None
+    post: int | None
+    void: int | None
+
+
+class _Transfer(Struct, frozen=True):
+    amount: int
+    is_fresh: bool  # younger than ARCHIVE_SECONDS_MAX
+
+
+async def prove_books(connection: Connection, ispb: str) -> Books:
+    """In a transaction that has done nothing yet: it becomes one read-only snapshot."""
+    await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    sums = await connection.fetchrow(_SUMS)
+    stages = {row["stage"]: row["payouts"] for row in await connection.fetch(_STAGES)}
+    inbox_open = await connection.fetchval("SELECT count(*) FROM inbox WHERE done_at IS NULL")
+
+    mismatches = await _mismatches(connection, ispb, _PAYOUTS, _payout_page)
+    mismatches += await _mismatches(connection, ispb, _RECEIPTS, _receipt_page)
+
+    return Books(
+        debits_posted=int(sums["debits_posted"]),
+        credits_posted=int(sums["credits_posted"]),
+        debits_pending=int(sums["debits_pending"]),
+        credits_pending=int(sums["credits_pending"]),
+        payouts_open=sum(stages.get(stage, 0) for stage in _OPEN),
+        payouts_by_stage=stages,
+        inbox_open=inbox_open,
+        mismatches=tuple(mismatches[:MISMATCHES_MAX]),
+    )
+
+
+def judge_payout(stage: PayoutStage, amount: int, found: Evidence, *, is_fresh: bool) -> str | None:
+    """What is wrong with a payout, in words, or None. `is_fresh`: a moment ago the ledger moved."""
+    held, posted, voided = (one is not None for one in (found.hold, found.post, found.void))
+    is_open = stage in _OPEN
+    complaints = {
+        "the ledger has another amount": not {found.hold, found.post, found.void} <= {None, amount},
+        "its hold was both posted and voided": posted and voided,
+        "it was posted or voided without a hold": (posted or voided) and not held,
+        f"it is {stage} but was not posted": stage in _PAID and not posted,
+        "it is failed but was posted": stage is PayoutStage.FAILED and posted,
+        "it is failed but its hold lives": stage is PayoutStage.FAILED and held and not voided,
+        f"it is {stage} but its hold has ended": is_open and (posted or voided) and not is_fresh,
+        f"it is {stage} without a hold": is_open and stage is not PayoutStage.CREATED and not held,
+    }
+    return "; ".join(words for words, is_so in complaints.items() if is_so) or None
+
+
+async def _mismatches(
+    connection: Connection, ispb: str, query: str, judge_page: _JudgePage
+) -> list[str]:
+    found: list[str] = []
+    after = ""
+
+    while len(found) < MISMATCHES_MAX:
+        page = await connection.fetch(query, after, PAGE_ROWS)
+        if not page:
+            break
+
+        found += await judge_page(connection, ispb, page)
+        after = page[-1]["id"]
+
+    return found
+
+
+async def _payout_page(connection: Connection, ispb: str, page: Sequence[_Row]) -> list[str]:
+    ids = [_ids_of(ispb, row) for row in page]
+    known = await _transfers(connection, [one for three in ids for one in three])
+    found = []
+
+    for row, three in zip(page, ids, strict=True):
+        transfers = [known.get(one) for one in three]
+        evidence = Evidence(*(one and one.amount for one in transfers))
+        is_fresh = any(one is not None and one.is_fresh for one in transfers)
+        stage = PayoutStage(row["stage"])
+        if wrong := judge_payout(stage, row["amount"], evidence, is_fresh=is_fresh):
+            found.append(f"payout {row['id']} ({row['end_to_end_id']}): {wrong}")
+
+    return found
+
+
+async def _receipt_page(connection: Connection, ispb: str, page: Sequence[_Row]) -> list[str]:
+    known = await _transfers(connection, [int_of(row["transfer_id"]) for row in page])
+    found = []
+
+    for row in page:
+        transfer_id = int_of(row["transfer_id"])
+        name = f"receipt {row['id']} ({row['end_to_end_id']})"
+        if transfer_id != postings.pix_in_id(ispb, row["end_to_end_id"]):
+            found.append(f"{name}: its transfer is not the one derived from its end-to-end id")
+        elif transfer_id not in known:
+            found.append(f"{name}: it has no transfer in the ledger")
+        elif known[transfer_id].amount != row["amount"]:
+            found.append(f"{name}: the ledger has another amount")
+
+    return found
+
+
+async def _transfers(connection: Connection, ids: Sequence[int]) -> dict[int, _Transfer]:
+    wanted = [uuid_of(one) for one in ids]
+    rows = await connection.fetch(_TRANSFERS, wanted, ARCHIVE_SECONDS_MAX)
+    return {int_of(row["id"]): _Transfer(row["amount"], row["is_fresh"]) for row in rows}
+
+
+def _ids_of(ispb: str, row: _Row) -> tuple[int, int, int]:
+    """The ids of hold, post and void; an id depends on the end-to-end id alone."""
+    end_to_end_id, amount, any_ledger = row["end_to_end_id"], row["amount"], 1
+    return (
+        postings.payout_hold_id(ispb, end_to_end_id),
+        postings.payout_post(ispb, any_ledger, end_to_end_id, amount).id,
+        postings.payout_void(ispb, any_ledger, end_to_end_id, amount).id,
+    )

@@ -1,0 +1,209 @@
+"""Everything an institution has on paper: `ports.Store` over its own schema.
+
+Each method is one transaction and one hop to Postgres. Those that many callers use at once for one
+record each go through a group commit.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from fluxiq.domain.records import (
+    Account,
+    ApiKey,
+    Charge,
+    Delivery,
+    Event,
+    InboxEntry,
+    Merchant,
+    OutboxEntry,
+    Payout,
+    PixKey,
+    Step,
+    WebhookEndpoint,
+)
+from fluxiq.ports import (
+    Archived,
+    Books,
+    ChargeOpening,
+    DeliveryAttempt,
+    HoldSettled,
+    NoticeRecorded,
+    Opening,
+    OutcomeArchived,
+    Page,
+    PayoutOpening,
+    ReceiptArchived,
+    ReceiptContext,
+    Store,
+)
+from fluxiq.stores import (
+    accounts,
+    charges,
+    deliveries,
+    inbox,
+    outbox,
+    proof,
+    receipts,
+    telling,
+    walk,
+)
+from fluxiq.stores import payouts as payout_rows
+from fluxiq.stores.group_commit import GroupCommit, GroupCommitStatistics
+from fluxiq.stores.pool import Postgres
+
+
+class PostgresStore(Store):
+    """The records of institution `ispb`; `postgres` logs in as its role, which sees one schema."""
+
+    def __init__(self, postgres: Postgres, ispb: str) -> None:
+        self._postgres = postgres
+        self._ispb = ispb
+
+        transaction: Any = postgres.transaction
+        self._open_charge: GroupCommit[ChargeOpening, Opening] = GroupCommit(
+            partial(transaction, charges.open_charges, ispb)
+        )
+        self._open_payout: GroupCommit[PayoutOpening, Opening] = GroupCommit(
+            partial(transaction, payout_rows.open_payouts)
+        )
+        self._settle_hold: GroupCommit[HoldSettled, Archived] = GroupCommit(
+            partial(transaction, payout_rows.settle_holds, ispb)
+        )
+        self._record_notices: GroupCommit[Sequence[NoticeRecorded], list[bool]] = GroupCommit(
+            partial(transaction, inbox.record_notices)
+        )
+
+    def statistics(self) -> dict[str, GroupCommitStatistics]:
+        """The group commits, by the method they serve."""
+        return {
+            "open_charge": self._open_charge.statistics(),
+            "open_payout": self._open_payout.statistics(),
+            "settle_hold": self._settle_hold.statistics(),
+            "record_notices": self._record_notices.statistics(),
+        }
+
+    # who
+
+    async def find_api_key(self, key_hash: bytes) -> ApiKey | None:
+        return await self._postgres.run(accounts.find_api_key, key_hash)
+
+    async def add_merchant(self, merchant: Merchant) -> None:
+        await self._postgres.transaction(accounts.add_merchant, merchant)
+
+    async def find_merchant(self, merchant_id: str) -> Merchant | None:
+        return await self._postgres.run(accounts.find_merchant, merchant_id)
+
+    async def add_api_key(self, key: ApiKey) -> None:
+        await self._postgres.transaction(accounts.add_api_key, key)
+
+    async def add_account(self, account: Account, keys: Sequence[PixKey], event: Event) -> None:
+        """Raises Refused `account_exists` and `pix_key_taken`."""
+        await self._postgres.transaction(accounts.add_account, self._ispb, account, keys, event)
+
+    async def find_account(self, account_id: str) -> Account | None:
+        return await self._postgres.run(accounts.find_account, account_id)
+
+    async def list_accounts(self, merchant_id: str, page: Page) -> tuple[list[Account], int]:
+        return await self._postgres.run(accounts.list_accounts, merchant_id, page)
+
+    async def pix_keys_of(self, account_id: str) -> list[PixKey]:
+        return await self._postgres.run(accounts.pix_keys_of, account_id)
+
+    async def find_pix_key(self, key: str) -> PixKey | None:
+        return await self._postgres.run(accounts.find_pix_key, key)
+
+    # PIX in
+
+    async def open_charge(self, opening: ChargeOpening) -> Opening:
+        return await self._open_charge(opening)
+
+    async def find_charge(self, charge_id: str) -> Charge | None:
+        return await self._postgres.run(charges.find_charge, charge_id)
+
+    async def overdue_charges(self, before: datetime, limit: int) -> list[Charge]:
+        return await self._postgres.run(charges.overdue_charges, before, limit)
+
+    async def archive_expiries(self, batch: Sequence[tuple[Charge, Event]]) -> Archived:
+        return await self._postgres.transaction(charges.archive_expiries, self._ispb, batch)
+
+    async def record_notices(self, batch: Sequence[NoticeRecorded]) -> list[bool]:
+        return await self._record_notices(batch)
+
+    async def receipt_contexts(self, entries: Sequence[InboxEntry]) -> list[ReceiptContext]:
+        return await self._postgres.run(inbox.receipt_contexts, entries)
+
+    async def archive_receipts(self, batch: Sequence[ReceiptArchived]) -> Archived:
+        return await self._postgres.transaction(receipts.archive_receipts, self._ispb, batch)
+
+    # PIX out
+
+    async def open_payout(self, opening: PayoutOpening) -> Opening:
+        return await self._open_payout(opening)
+
+    async def settle_hold(self, settled: HoldSettled) -> Archived:
+        return await self._settle_hold(settled)
+
+    async def find_payout(self, payout_id: str) -> Payout | None:
+        return await self._postgres.run(payout_rows.find_payout, payout_id)
+
+    async def payouts(self, end_to_end_ids: Sequence[str]) -> dict[str, Payout]:
+        return await self._postgres.run(payout_rows.payouts_by_end_to_end_id, end_to_end_ids)
+
+    async def mark_sent(self, payouts: Sequence[Payout], steps: Sequence[Step]) -> None:
+        await self._postgres.transaction(payout_rows.mark_sent, payouts, steps)
+
+    async def archive_outcomes(self, batch: Sequence[OutcomeArchived]) -> Archived:
+        return await self._postgres.transaction(payout_rows.archive_outcomes, self._ispb, batch)
+
+    async def unheld_payouts(self, before: datetime, limit: int) -> list[Payout]:
+        return await self._postgres.run(payout_rows.unheld_payouts, before, limit)
+
+    async def unanswered_payouts(self, before: datetime, limit: int) -> list[Payout]:
+        return await self._postgres.run(payout_rows.unanswered_payouts, before, limit)
+
+    # telling
+
+    async def add_endpoint(self, endpoint: WebhookEndpoint) -> None:
+        await self._postgres.transaction(telling.add_endpoint, endpoint)
+
+    async def endpoints(self, merchant_id: str | None = None) -> list[WebhookEndpoint]:
+        return await self._postgres.run(telling.endpoints, merchant_id)
+
+    async def record_steps(self, steps: Sequence[Step]) -> None:
+        await self._postgres.transaction(walk.record_steps, steps)
+
+    async def payment_owner(self, end_to_end_id: str) -> str | None:
+        return await self._postgres.run(walk.payment_owner, end_to_end_id)
+
+    async def walk(self, end_to_end_id: str) -> list[Step]:
+        return await self._postgres.run(walk.walk, end_to_end_id)
+
+    async def prove_books(self) -> Books:
+        return await self._postgres.transaction(proof.prove_books, self._ispb)
+
+    # what is owed to the bus
+
+    async def due_outbox(self, now: datetime, limit: int) -> list[OutboxEntry]:
+        return await self._postgres.run(outbox.due_outbox, now, limit)
+
+    async def outbox_published(self, entries: Sequence[OutboxEntry], now: datetime) -> None:
+        await self._postgres.transaction(outbox.outbox_published, entries, now)
+
+    # what is owed to merchants
+
+    async def claim_deliveries(
+        self, endpoint_id: str, now: datetime, lease_seconds: float, limit: int
+    ) -> list[Delivery]:
+        return await self._postgres.transaction(
+            deliveries.claim_deliveries, endpoint_id, now, lease_seconds, limit
+        )
+
+    async def finish_deliveries(
+        self, attempts: Sequence[DeliveryAttempt], steps: Sequence[Step]
+    ) -> None:
+        await self._postgres.transaction(deliveries.finish_deliveries, attempts, steps)
+
+    async def next_delivery_at(self, endpoint_id: str) -> datetime | None:
+        return await self._postgres.run(deliveries.next_delivery_at, endpoint_id)

@@ -1,0 +1,127 @@
+"""What others are told: an event, what is owed to webhook endpoints, and its announcement.
+
+These are written in the transaction that changed the record, so an event exists exactly when its
+change does.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from fluxiq.domain.records import Event, WebhookEndpoint
+from fluxiq.stores.pool import Connection
+from fluxiq.stores.rows import columns, record
+
+# A delivery's id is derived: the event's time, and 64 bits of a hash in upper-case hexadecimal, all
+# of whose digits are Crockford's too. An endpoint that lists no events wants all of them.
+_TELL: Final = """
+WITH told AS (
+    INSERT INTO events (id, merchant_id, type, created_at, body, reference)
+    SELECT * FROM unnest(
+        $1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bytea[], $6::text[]
+    )
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id, merchant_id, type, created_at, body
+), announced AS (
+    INSERT INTO outbox (subject, reference, body, next_attempt_at)
+    SELECT $7::text || merchant_id, id, body, created_at FROM told ORDER BY created_at, id
+), owed AS (
+    INSERT INTO deliveries (id, endpoint_id, event_id, next_attempt_at)
+    SELECT
+        'dlv_' || substr(told.id, 5, 10) || upper(left(encode(
+            sha256(convert_to(told.id || ':' || endpoint.id, 'UTF8')), 'hex'
+        ), 16)),
+        endpoint.id, told.id, told.created_at
+    FROM told
+    JOIN webhook_endpoints AS endpoint USING (merchant_id)
+    WHERE endpoint.disabled_at IS NULL AND (
+        cardinality(endpoint.events) = 0 OR EXISTS (
+            SELECT FROM unnest(endpoint.events) AS wanted
+            WHERE wanted = told.type
+                OR (right(wanted, 1) = '*' AND starts_with(told.type, rtrim(wanted, '*')))
+        )
+    )
+    RETURNING event_id, endpoint_id
+)
+SELECT event_id, array_agg(endpoint_id ORDER BY endpoint_id) AS endpoint_ids FROM owed
+GROUP BY event_id
+"""
+
+
+class Told(Struct, frozen=True):
+    """Which webhook endpoints have a new delivery, by event id."""
+
+    by_event: Mapping[str, tuple[str, ...]] = {}
+
+    def of(self, event: Event) -> tuple[str, ...]:
+        return self.by_event.get(event.id, ())
+
+    @property
+    def endpoint_ids(self) -> tuple[str, ...]:
+        return tuple(sorted({one for ids in self.by_event.values() for one in ids}))
+
+
+async def tell(
+    connection: Connection, ispb: str, events: Iterable[tuple[Event, str | None]]
+) -> Told:
+    """Write events, each with the end-to-end id whose walk it belongs to (None: it has none)."""
+    rows = [
+        (event.id, event.merchant_id, event.type, event.created_at, body_of(event), reference)
+        for event, reference in events
+    ]
+    if not rows:
+        return Told()
+
+    subject = f"FLUXIQ.{ispb}.events."
+    found = await connection.fetch(_TELL, *columns(rows, 6), subject)
+    return Told({row["event_id"]: tuple(row["endpoint_ids"]) for row in found})
+
+
+def body_of(event: Event) -> bytes:
+    """The event as merchants see it: `id`, `type`, `created_at` (UTC, with Z), `data`."""
+    return msgspec.json.encode(
+        {
+            "id": event.id,
+            "type": event.type,
+            "created_at": _utc(event.created_at),
+            "data": event.data,
+        }
+    )
+
+
+async def add_endpoint(connection: Connection, endpoint: WebhookEndpoint) -> None:
+    await connection.execute(
+        """
+        INSERT INTO webhook_endpoints
+            (id, merchant_id, url, events, secret, created_at, disabled_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (id) DO NOTHING
+        """,
+        endpoint.id,
+        endpoint.merchant_id,
+        endpoint.url,
+        endpoint.events,
+        endpoint.secret,
+        endpoint.created_at,
+        endpoint.disabled_at,
+    )
+
+
+async def endpoints(connection: Connection, merchant_id: str | None) -> list[WebhookEndpoint]:
+    """Oldest first, the disabled ones too; of all merchants when none is named."""
+    rows = await connection.fetch(
+        """
+        SELECT * FROM webhook_endpoints WHERE merchant_id = $1 OR $1 IS NULL
+        ORDER BY created_at, id
+        """,
+        merchant_id,
+    )
+    return [record(WebhookEndpoint, row) for row in rows]
+
+
+def _utc(at: datetime) -> datetime:
+    assert at.tzinfo is not None, "a naive time says nothing"
+    return at.astimezone(UTC)

@@ -1,0 +1,161 @@
+"""What is counted. Names and labels are part of the product's surface; one registry, handed down.
+
+Where a series belongs to one institution it says which (label `institution`). No label ever takes a
+customer's value: paths are templates, unknown paths are one series.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+SECONDS: Final = (
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+)  # fmt: skip
+
+
+class Metrics:
+    """Every series of the product that has a source. Rooms take the ones they feed."""
+
+    def __init__(self, *, process: bool = True) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # else every series comes twice
+        self.registry = CollectorRegistry()
+        if process:
+            ProcessCollector(registry=self.registry)
+            PlatformCollector(registry=self.registry)
+            GCCollector(registry=self.registry)
+
+        self._http()
+        self._pix()
+        self._ledger()
+        self._backends()
+        self._http_series: dict[tuple[str, str, int, str], tuple[Counter, Histogram]] = {}
+
+    def exposition(self) -> bytes:
+        """All series in Prometheus' text format (CONTENT_TYPE)."""
+        return generate_latest(self.registry)
+
+    def observe_http(
+        self, method: str, path: str, status: int, institution: str, seconds: float
+    ) -> None:
+        """One answered request; `path` is the route's template."""
+        key = (method, path, status, institution)
+        series = self._http_series.get(key)
+        if series is None:
+            series = self._http_series[key] = (
+                self.http_requests.labels(method, path, str(status), institution),
+                self.http_seconds.labels(method, path, institution),
+            )
+        series[0].inc()
+        series[1].observe(seconds)
+
+    def observe_pix(self, institution: str, kind: str, status: str, amount: int) -> None:
+        """One payment that reached `status`; `kind` is in or out, `amount` in centavos."""
+        self.pix_transactions.labels(institution, kind, status).inc()
+        self.pix_amount.labels(institution, kind, status).inc(amount)
+
+    def observe_ledger(
+        self, institution: str, backend: str, status: str, seconds: float, operations: int = 1
+    ) -> None:
+        """`operations` transfers that the ledger answered together after `seconds`."""
+        self.ledger_operations.labels(institution, backend, status).inc(operations)
+        self.ledger_seconds.labels(institution, backend).observe(seconds)
+
+    def show_ledger_backend(self, institution: str, active: str, known: Sequence[str]) -> None:
+        """1 for the backend in use, 0 for the others."""
+        for backend in {*known, active}:
+            self.ledger_active.labels(institution, backend).set(backend == active)
+
+    # The series, by room.
+
+    def _http(self) -> None:
+        self.http_requests = Counter(
+            "fluxiq_http_requests_total",
+            "Requests answered",
+            ["method", "path", "status", "institution"],
+            registry=self.registry,
+        )
+        self.http_seconds = Histogram(
+            "fluxiq_http_request_duration_seconds",
+            "Time from a request's head to its answer",
+            ["method", "path", "institution"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.connections = Gauge(
+            "fluxiq_active_connections",
+            "WebSocket clients",
+            ["institution"],
+            registry=self.registry,
+        )
+
+    def _pix(self) -> None:
+        labels = ["institution", "type", "status"]
+        self.pix_transactions = Counter(
+            "fluxiq_pix_transactions_total",
+            "Payments that reached a status",
+            labels,
+            registry=self.registry,
+        )
+        self.pix_amount = Counter(
+            "fluxiq_pix_transaction_amount_total",
+            "Centavos of the payments that reached a status",
+            labels,
+            registry=self.registry,
+        )
+
+    def _ledger(self) -> None:
+        self.ledger_operations = Counter(
+            "ledger_operations_total",
+            "Transfers answered by a ledger",
+            ["institution", "backend", "status"],
+            registry=self.registry,
+        )
+        self.ledger_seconds = Histogram(
+            "ledger_operation_duration_seconds",
+            "Time a ledger took for a batch",
+            ["institution", "backend"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.ledger_active = Gauge(
+            "ledger_active_backend",
+            "1 for the ledger in use",
+            ["institution", "backend"],
+            registry=self.registry,
+        )
+
+    def _backends(self) -> None:
+        self.nats_messages = Counter(
+            "nats_messages_total",
+            "Messages published to the bus",
+            ["stream", "subject"],
+            registry=self.registry,
+        )
+        self.redis_connections = Gauge(
+            "redis_connections_active", "Open Redis connections", registry=self.registry
+        )
+        self.pg_connections = Gauge(
+            "pg_connections_active",
+            "Open PostgreSQL connections",
+            ["institution"],
+            registry=self.registry,
+        )
+        self.pg_seconds = Histogram(
+            "pg_query_duration_seconds",
+            "Time of a PostgreSQL transaction",
+            ["institution"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )

@@ -1,0 +1,455 @@
+"""In-memory twins of what stands behind the API: a Store, a Ledger, a Cache, a Provider, Tenants.
+
+They keep the promises of `fluxiq.ports` that the doors depend on, and no more. `World` puts them
+together: one institution, one merchant with one funded account, and keys to give away.
+"""
+
+import hashlib
+import hmac
+import json
+import secrets
+import string
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import msgspec
+import trio
+from quart_trio import QuartTrio
+
+from fluxiq import settings as config
+from fluxiq.api.app import create_app
+from fluxiq.api.hub import Hub
+from fluxiq.api.server import serve
+from fluxiq.domain.identifiers import new_ulid
+from fluxiq.domain.records import (
+    Account,
+    AccountStatus,
+    ApiKey,
+    Balance,
+    Charge,
+    Merchant,
+    Notice,
+    NoticeKind,
+    Payout,
+    PixKey,
+    Recipient,
+    Step,
+    Transfer,
+    TransferStatus,
+    WebhookEndpoint,
+)
+from fluxiq.errors import Refused, Unavailable
+from fluxiq.ports import (
+    Archived,
+    ChargeOpening,
+    Differs,
+    Fresh,
+    HoldSettled,
+    NoticeRecorded,
+    Opening,
+    Page,
+    PayoutOpening,
+    RateDecision,
+    Replay,
+    Running,
+)
+from fluxiq.services.authenticate import new_key
+from fluxiq.services.recent import Recent
+from fluxiq.services.tenant import Tenant
+from fluxiq.telemetry.metrics import Metrics
+
+ISPB = "12345678"
+PROVIDER = "simulator"
+OPENED = datetime(2026, 11, 1, 12, tzinfo=UTC)
+SIGNING_SECRET = b"between the provider and us"
+
+
+class TwinClock:
+    def __init__(self) -> None:
+        self.at = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.at
+
+
+class TwinIds:
+    def new(self, prefix: str) -> str:
+        return f"{prefix}_{new_ulid(1_800_000_000_000, secrets.token_bytes(10))}"
+
+    def letters(self, count: int) -> str:
+        return "".join(secrets.choice(string.ascii_letters) for _ in range(count))
+
+    def secret(self, count: int) -> bytes:
+        return secrets.token_bytes(count)
+
+
+class TwinBell:
+    def __init__(self) -> None:
+        self.rung: list[str] = []
+
+    def ring(self, names: Sequence[str] = ()) -> None:
+        self.rung.extend(names or ["*"])
+
+
+class TwinCache:
+    """`away` makes every question fail; `asked` counts them."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.asked = 0
+        self.values: dict[str, bytes] = {}
+        self.used: dict[str, int] = {}
+
+    async def get(self, key: str) -> bytes | None:
+        await self._wait()
+        return self.values.get(key)
+
+    async def put(self, key: str, value: bytes, *, ttl_seconds: int) -> None:
+        del ttl_seconds
+        await self._wait()
+        self.values[key] = value
+
+    async def allow(self, bucket: str, limit: int, window_seconds: int) -> RateDecision:
+        await self._wait()
+        self.used[bucket] = used = self.used.get(bucket, 0) + 1
+        reset_at = int(TwinClock().now().timestamp()) + window_seconds
+        return RateDecision(
+            allowed=used <= limit, limit=limit, remaining=max(0, limit - used), reset_at=reset_at
+        )
+
+    async def _wait(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.asked += 1
+        if self.away:
+            raise Unavailable("redis", "connection refused at secret-host:6379")
+
+
+class TwinLedger:
+    """Counters per account; a hold above what is there is refused."""
+
+    def __init__(self) -> None:
+        self.counters: dict[int, Balance] = {}
+        self.breaks: Exception | None = None
+
+    async def create_transfers(self, transfers: Sequence[Transfer]) -> list[TransferStatus]:
+        await trio.lowlevel.checkpoint()
+        if self.breaks is not None:
+            raise self.breaks
+        return [self._apply(transfer) for transfer in transfers]
+
+    async def balances(self, account_ids: Sequence[int]) -> dict[int, Balance]:
+        await trio.lowlevel.checkpoint()
+        return {one: self.counters[one] for one in account_ids if one in self.counters}
+
+    def _apply(self, transfer: Transfer) -> TransferStatus:
+        counters = self.counters[transfer.debit_account_id]
+        if transfer.amount > counters.available:
+            return TransferStatus.EXCEEDS_CREDITS
+        held = counters.debits_pending + transfer.amount
+        self.counters[transfer.debit_account_id] = msgspec.structs.replace(
+            counters, debits_pending=held
+        )
+        return TransferStatus.CREATED
+
+
+class TwinProvider:
+    """Signs with HMAC-SHA256 over the body, in hexadecimal; knows one recipient."""
+
+    async def look_up(self, key: str) -> Recipient | None:
+        await trio.lowlevel.checkpoint()
+        if key != "somebody@example.com":
+            return None
+        return Recipient(pix_key=key, pix_key_type="EMAIL", name="Somebody", ispb="00000000")
+
+    def verify_callback(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+        del now
+        if not hmac.compare_digest(headers.get("x-signature", ""), sign(body)):
+            raise Refused("signature_invalid", "the signature is not the provider's")
+
+    def parse_notices(self, body: bytes) -> list[Notice]:
+        return [
+            Notice(
+                event_id=one["event_id"],
+                kind=NoticeKind.RECEIVED,
+                end_to_end_id=one["end_to_end_id"],
+                amount=one["amount"],
+                occurred_at=OPENED,
+            )
+            for one in json.loads(body)["notices"]
+        ]
+
+
+class TwinStore:
+    """Dictionaries, with the store's rule for idempotency keys."""
+
+    def __init__(self) -> None:
+        self.keys: dict[bytes, ApiKey] = {}
+        self.merchants: dict[str, Merchant] = {}
+        self.accounts: dict[str, Account] = {}
+        self.pix_keys: dict[str, PixKey] = {}
+        self.charges: dict[str, Charge] = {}
+        self.payouts: dict[str, Payout] = {}
+        self.hooks: dict[str, WebhookEndpoint] = {}
+        self.notices: dict[str, NoticeRecorded] = {}
+        self.steps: list[Step] = []
+        self.answers: dict[tuple[str, str, str], tuple[bytes, str, Replay | None]] = {}
+        self.breaks: Exception | None = None
+
+    async def find_api_key(self, key_hash: bytes) -> ApiKey | None:
+        await self._wait()
+        return self.keys.get(key_hash)
+
+    async def find_merchant(self, merchant_id: str) -> Merchant | None:
+        await self._wait()
+        return self.merchants.get(merchant_id)
+
+    async def find_account(self, account_id: str) -> Account | None:
+        await self._wait()
+        return self.accounts.get(account_id)
+
+    async def list_accounts(self, merchant_id: str, page: Page) -> tuple[list[Account], int]:
+        await self._wait()
+        own = [one for one in self.accounts.values() if one.merchant_id == merchant_id]
+        first = (page.number - 1) * page.size
+        return own[first : first + page.size], len(own)
+
+    async def pix_keys_of(self, account_id: str) -> list[PixKey]:
+        await self._wait()
+        return [one for one in self.pix_keys.values() if one.account_id == account_id]
+
+    async def open_charge(self, opening: ChargeOpening) -> Opening:
+        await self._wait()
+        charge, idempotency = opening.charge, opening.idempotency
+        if idempotency is not None:
+            where = (charge.merchant_id, "charge", idempotency.key)
+            if where in self.answers:
+                return self._again(where, idempotency.digest)
+            replay = Replay(False, opening.response)
+            self.answers[where] = (idempotency.digest, charge.id, replay)
+        self.charges[charge.id] = charge
+        return Fresh()
+
+    async def find_charge(self, charge_id: str) -> Charge | None:
+        await self._wait()
+        return self.charges.get(charge_id)
+
+    async def open_payout(self, opening: PayoutOpening) -> Opening:
+        await self._wait()
+        payout, idempotency = opening.payout, opening.idempotency
+        where = (payout.merchant_id, "payout", idempotency.key)
+        if where in self.answers:
+            return self._again(where, idempotency.digest)
+        self.answers[where] = (idempotency.digest, payout.id, None)
+        self.payouts[payout.id] = payout
+        self.steps.extend(opening.steps)
+        return Fresh()
+
+    async def settle_hold(self, settled: HoldSettled) -> Archived:
+        await self._wait()
+        replay = Replay(settled.hold.failure_code is not None, settled.response)
+        for where, (digest, resource_id, _) in list(self.answers.items()):
+            if resource_id == settled.hold.payout_id:
+                self.answers[where] = (digest, resource_id, replay)
+        self.steps.extend(settled.steps)
+        return Archived()
+
+    async def find_payout(self, payout_id: str) -> Payout | None:
+        await self._wait()
+        return self.payouts.get(payout_id)
+
+    async def record_notices(self, batch: Sequence[NoticeRecorded]) -> list[bool]:
+        await self._wait()
+        new = []
+        for one in batch:
+            event_id = one.entry.notice.event_id
+            new.append(event_id not in self.notices)
+            self.notices.setdefault(event_id, one)
+        return new
+
+    async def add_endpoint(self, endpoint: WebhookEndpoint) -> None:
+        await self._wait()
+        self.hooks[endpoint.id] = endpoint
+
+    async def endpoints(self, merchant_id: str | None = None) -> list[WebhookEndpoint]:
+        await self._wait()
+        return [one for one in self.hooks.values() if merchant_id in {None, one.merchant_id}]
+
+    async def payment_owner(self, end_to_end_id: str) -> str | None:
+        await self._wait()
+        owners = (one.merchant_id for one in self.payouts.values() if one.end_to_end_id == end_to_end_id)
+        return next(owners, None)
+
+    async def walk(self, end_to_end_id: str) -> list[Step]:
+        await self._wait()
+        return [step for step in self.steps if step.end_to_end_id == end_to_end_id]
+
+    def _again(self, where: tuple[str, str, str], digest: bytes) -> Opening:
+        known, resource_id, replay = self.answers[where]
+        if known != digest:
+            return Differs()
+        return replay or Running(resource_id)
+
+    async def _wait(self) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.breaks is not None:
+            raise self.breaks
+
+
+@dataclass
+class TwinTenants:
+    known: dict[str, Tenant]
+    restarting: set[str] = field(default_factory=set)
+
+    def get(self, ispb: str) -> Tenant:
+        if ispb in self.restarting:
+            raise Unavailable(f"institution {ispb}", "its branch restarts", retry_after=7.0)
+        try:
+            return self.known[ispb]
+        except KeyError:
+            raise Refused("institution_not_found", f"no institution {ispb}") from None
+
+    def all(self) -> Sequence[Tenant]:
+        return list(self.known.values())
+
+
+@dataclass(frozen=True)
+class Served:
+    """Where a World is served, and what stops it."""
+
+    host: str
+    port: int
+    scope: trio.CancelScope
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+
+class World:
+    """One institution behind the real API. Keywords replace settings of `[http]` and `[limits]`."""
+
+    def __init__(self, *, http: Mapping[str, Any] | None = None, **limits: int) -> None:
+        self.settings = _settings(http or {}, limits)
+        self.clock, self.ids, self.metrics = TwinClock(), TwinIds(), Metrics(process=False)
+        self.store, self.ledger, self.cache = TwinStore(), TwinLedger(), TwinCache()
+        self.relay, self.couriers = TwinBell(), TwinBell()
+        self.hub = Hub(self.metrics.connections, queue_size=4, clients_max=2)
+        self.pings: dict[str, Any] = {}
+        self.tenant = self._tenant()
+        self.tenants = TwinTenants({ISPB: self.tenant})
+        self.merchant_id = self.enroll("Padaria do Bairro", "padaria@example.com")
+
+    def app(self) -> QuartTrio:
+        return create_app(
+            self.tenants,
+            self.settings,
+            hub=self.hub,
+            health=self.pings,
+            clock=self.clock,
+            ids=self.ids,
+            metrics=self.metrics,
+        )
+
+    def enroll(self, name: str, pix_key: str) -> str:
+        """A merchant with one account that holds R$ 1,000.00."""
+        merchant = Merchant(
+            id=self.ids.new("mch"),
+            name=name,
+            document="00038166000105",
+            city="Sao Paulo",
+            created_at=OPENED,
+        )
+        account = Account(
+            id=self.ids.new("acc"),
+            merchant_id=merchant.id,
+            ledger_id=len(self.store.accounts) + 1,
+            product_id="prod_pix_merchant",
+            name="Conta",
+            status=AccountStatus.ACTIVE,
+            created_at=OPENED,
+        )
+        self.store.merchants[merchant.id] = merchant
+        self.store.accounts[account.id] = account
+        self.store.pix_keys[pix_key] = PixKey(
+            key=pix_key, kind="EMAIL", account_id=account.id, created_at=OPENED
+        )
+        self.ledger.counters[account.ledger_id] = Balance(
+            account_id=account.ledger_id, credits_posted=100_000
+        )
+        return merchant.id
+
+    def key(self, *permissions: str, merchant_id: str | None = None, revoked: bool = False) -> str:
+        """The text of a new API key."""
+        text = new_key(self.tenant)
+        digest = self.tenant.key_hash(text)
+        self.store.keys[digest] = ApiKey(
+            id=self.ids.new("key"),
+            merchant_id=merchant_id or self.merchant_id,
+            name="test",
+            key_hash=digest,
+            permissions=permissions,
+            created_at=OPENED,
+            revoked_at=OPENED if revoked else None,
+        )
+        return text
+
+    def account_id(self, merchant_id: str | None = None) -> str:
+        wanted = merchant_id or self.merchant_id
+        return next(one.id for one in self.store.accounts.values() if one.merchant_id == wanted)
+
+    def _tenant(self) -> Tenant:
+        institution = config.Institution(
+            ispb=ISPB,
+            name="Banco de Teste",
+            ledger=1,
+            providers=(config.ProviderLink(name=PROVIDER, kind="simulator"),),
+        )
+        return Tenant(
+            institution=institution,
+            settings=self.settings,
+            store=self.store,  # type: ignore[arg-type]
+            ledger=self.ledger,  # type: ignore[arg-type]
+            cache=self.cache,
+            providers={PROVIDER: TwinProvider()},  # type: ignore[dict-item]
+            clock=self.clock,
+            ids=self.ids,
+            relay=self.relay,  # type: ignore[arg-type]
+            couriers=self.couriers,  # type: ignore[arg-type]
+            pepper=b"pepper",
+            # A test changes its mind between two requests: nothing is remembered.
+            recent_keys=Recent(0.0, lambda: 0.0),
+            recent_accounts=Recent(0.0, lambda: 0.0),
+        )
+
+
+@asynccontextmanager
+async def serving(world: World, *, grace_seconds: float = 5.0) -> AsyncIterator[Served]:
+    """The API on a real socket; leaving stops it in order, and waits for its end."""
+    async with trio.open_nursery() as nursery:
+        server = partial(serve, on_stopping=world.hub.close, grace_seconds=grace_seconds)
+        host, port = await nursery.start(server, world.app(), world.settings.http)
+        yield Served(host, port, nursery.cancel_scope)
+        nursery.cancel_scope.cancel()
+
+
+def bearer(key: str, **headers: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}", **headers}
+
+
+def sign(body: bytes) -> str:
+    """What TwinProvider signs a body with."""
+    return hmac.new(SIGNING_SECRET, body, hashlib.sha256).hexdigest()
+
+
+def _settings(http: Mapping[str, Any], limits: Mapping[str, int]) -> config.Settings:
+    loaded = config.load({})
+    defaults = {"port": 0, "body_bytes_max": 4096}
+    return msgspec.structs.replace(
+        loaded,
+        http=msgspec.structs.replace(loaded.http, **(defaults | dict(http))),
+        limits=msgspec.structs.replace(loaded.limits, **limits),
+    )
