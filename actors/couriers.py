@@ -10,13 +10,13 @@ from contextlib import suppress
 from datetime import timedelta
 
 import trio
-from fluxiq.couriers.sender import WebhookSender
-from fluxiq.domain.standard_webhooks import retry_delay
 
 from actors.branch import Branch
 from actors.doorbell import Doorbell
 from actors.weather import Weather
+from fluxiq.couriers.sender import WebhookSender
 from fluxiq.domain.records import Delivery, Room, Step, WebhookEndpoint
+from fluxiq.domain.standard_webhooks import retry_delay
 from fluxiq.errors import Unavailable, Unknown
 from fluxiq.ports import DeliveryAttempt
 from supervisors import ChildRefused, ChildSpec, Context

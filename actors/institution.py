@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import trio
-from fluxiq.ledgers.postgres import PostgresLedger
 
 from actors.branch import Branch, Links
 from actors.couriers import CourierBell, endpoint_watch, webhook_sender
@@ -19,6 +18,7 @@ from actors.platform import Platform
 from actors.schedules import schedules
 from actors.window import window
 from fluxiq import settings as config
+from fluxiq.ledgers.postgres import PostgresLedger
 from fluxiq.providers import open_provider
 from fluxiq.services.enroll import open_house
 from fluxiq.services.recent import Recent

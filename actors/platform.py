@@ -14,6 +14,7 @@ from fluxiq.api.hub import Hub
 from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.bus import Bus
 from fluxiq.cache import Cache
+from fluxiq.providers import ProviderAddress
 from fluxiq.stores.pool import Postgres
 from fluxiq.telemetry.metrics import Metrics
 
@@ -65,6 +66,13 @@ class Platform:
     def institution(self, ispb: str) -> config.Institution:
         return next(one for one in self.settings.institutions if one.ispb == ispb)
 
-    def provider_secret(self, ispb: str, link: str) -> str:
-        """What this institution and its provider sign with."""
-        return self.directory.secret(f"providers/{ispb}/{link}")
+    def provider_address(
+        self, institution: config.Institution, link: config.ProviderLink
+    ) -> ProviderAddress:
+        """Where a provider link leads, and what both sides sign with."""
+        return ProviderAddress(
+            kind=link.kind,
+            ispb=institution.ispb,
+            url=link.url or self.simulator_url,
+            secret=self.directory.secret(f"providers/{institution.ispb}/{link.name}"),
+        )

@@ -27,6 +27,7 @@ STOP_SECONDS_MAX = 10.0
 INSTITUTION_COMMANDS = (
     *("-@all", "+@read", "+@write", "+@connection", "+@transaction"),
     *("+eval", "+evalsha", "+eval_ro", "+evalsha_ro", "+script|load", "+script|exists"),
+    "+time",  # the clock of rate limits
     *("+publish", "+subscribe", "+unsubscribe"),
     *("-@dangerous", "-@admin", "-scan", "-randomkey", "-dbsize", "-select", "-client|list"),
 )

@@ -32,7 +32,7 @@ def _rows(
 
 def _describe(node: NodeView) -> str:
     words = [node.id]
-    if node.strategy is not None:
+    if node.strategy:
         words.append(f"({node.strategy})")
     words.append(node.state)
     if node.state == "running":

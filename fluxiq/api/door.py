@@ -73,7 +73,8 @@ class Door:
                 if limit.cancelled_caught:
                     raise self._late()  # noqa: TRY301 - one way out for every failure
             except Exception as error:  # noqa: BLE001 - every failure is answered in the envelope
-                await _drain()
+                if not isinstance(error, RequestTimeout):
+                    await _drain()
                 response = refusal(failure_of(error), headers)
             else:
                 headers.update(reply.headers)
@@ -205,14 +206,14 @@ class ApiConnection(TrioASGIHTTPConnection):
 
     _answering = False
 
-    async def handle_messages(
+    async def handle_messages(  # type: ignore[override]  # quart-trio's own signature
         self, nursery: trio.Nursery, request: Request, receive: ASGIReceiveCallable
     ) -> None:
         await ASGIHTTPConnection.handle_messages(self, request, receive)
         if not self._answering:
             nursery.cancel_scope.cancel()
 
-    async def handle_request(
+    async def handle_request(  # type: ignore[override]
         self, nursery: trio.Nursery, request: Request, send: ASGISendCallable
     ) -> None:
         response = await self.app.handle_request(request)

@@ -97,7 +97,7 @@ class Subscription:
         self._hub = hub
         self._waiting: deque[bytes] = deque()
         self._something = trio.Event()
-        self._closed = False
+        self.closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -121,12 +121,12 @@ class Subscription:
         return overflows
 
     def close(self) -> None:
-        self._closed = True
+        self.closed = True
         self._something.set()
 
     async def receive(self) -> bytes | None:
         """The next message, as soon as there is one; None once the hub is closed."""
-        while not self._waiting and not self._closed:
+        while not self._waiting and not self.closed:
             self._something = trio.Event()
             await self._something.wait()
-        return None if self._closed else self._waiting.popleft()
+        return None if self.closed else self._waiting.popleft()

@@ -27,8 +27,9 @@ Address = tuple[str, int]
 GRACE_SECONDS: Final = 10.0
 BACKLOG: Final = 1024
 KEEP_ALIVE_SECONDS: Final = 30.0  # also the time for a request's head
-PING_SECONDS: Final = 20.0
 MESSAGE_BYTES_MAX: Final = 64 * 1024  # what a websocket client may say at once
+
+SILENT_SECONDS: Final = 20  # then the kernel asks a peer whether it is still there
 
 # A peer that takes nothing for this long is gone. hypercorn's sends are shielded: without this one
 # such peer would keep the server from ever stopping.
@@ -50,16 +51,15 @@ async def serve(
     Raises StartRefused when the address cannot be had. `on_stopping` is called when the end begins:
     the place to close the websocket hub.
     """
-    config = _config(http, grace_seconds)
-    stopping = trio.Event()
-    with bind(http.host, http.port) as listener:
-        address = (http.host, int(listener.getsockname()[1]))
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_watch, stopping, on_stopping)
-            with trio.CancelScope(shield=True):
-                await _run(app, config, listener, stopping, _Started(address, task_status))
-            nursery.cancel_scope.cancel()
-    _log.info("api_stopped", port=address[1])
+    try:
+        with bind(http.host, http.port) as listener:
+            await _serve(app, _config(grace_seconds), listener, on_stopping, task_status)
+    except BaseExceptionGroup as group:
+        # Nested once per nursery, hypercorn's and ours; the supervisor wants to see the cause.
+        cause = alone(group)
+        if cause is group:
+            raise
+        raise cause from None
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -68,9 +68,12 @@ def bind(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Connections inherit both from the socket they arrive at.
+        # Connections inherit these from the socket they arrive at.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MILLISECONDS)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENT_SECONDS)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, SILENT_SECONDS)
         listener.bind((host, port))
         # Two sockets may be bound to one port; only listening tells who has it.
         listener.listen(BACKLOG)
@@ -78,6 +81,30 @@ def bind(host: str, port: int) -> socket.socket:
         listener.close()
         raise _refusal(host, port, error) from error
     return listener
+
+
+async def _serve(
+    app: QuartTrio,
+    config: Config,
+    listener: socket.socket,
+    on_stopping: Callable[[], None],
+    task_status: trio.TaskStatus[Address],
+) -> None:
+    """As hypercorn's `serve`, on a socket that stays ours: it is closed however this ends."""
+    address = listener.getsockname()[:2]
+    stopping = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_watch, stopping, on_stopping)
+        with trio.CancelScope(shield=True):
+            await worker_serve(
+                ASGIWrapper(app),
+                config,
+                sockets=Sockets([], [listener], []),
+                shutdown_trigger=stopping.wait,
+                task_status=_Started(address, task_status),
+            )
+        nursery.cancel_scope.cancel()
+    _log.info("api_stopped", port=address[1])
 
 
 async def _watch(stopping: trio.Event, on_stopping: Callable[[], None]) -> None:
@@ -101,31 +128,7 @@ class _Started(trio.TaskStatus[list[str]]):
         self._task_status.started(self._address)
 
 
-async def _run(
-    app: QuartTrio,
-    config: Config,
-    listener: socket.socket,
-    stopping: trio.Event,
-    task_status: trio.TaskStatus[list[str]],
-) -> None:
-    """Serve as hypercorn does, on a socket that stays ours: it is closed however this ends."""
-    try:
-        await worker_serve(
-            ASGIWrapper(app),
-            config,
-            sockets=Sockets([], [listener], []),
-            shutdown_trigger=stopping.wait,
-            task_status=task_status,
-        )
-    except BaseExceptionGroup as group:
-        # Nested once per nursery; the supervisor wants to see the cause.
-        cause = alone(group)
-        if cause is group:
-            raise
-        raise cause from None
-
-
-def _config(http: Http, grace_seconds: float) -> Config:
+def _config(grace_seconds: float) -> Config:
     config = Config()
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")
@@ -135,9 +138,10 @@ def _config(http: Http, grace_seconds: float) -> Config:
     config.shutdown_timeout = grace_seconds
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS
     config.keep_alive_max_requests = 1_000_000
-    # Longer than any request may take, and than a websocket client may leave a ping unanswered.
-    config.read_timeout = int(max(http.request_seconds_max, 2 * PING_SECONDS)) + 15
-    config.websocket_ping_interval = PING_SECONDS
+    # Its pings outlive their connection and hold up the end by their interval: sockets.py has its
+    # own. Nor is a silent connection a dead one: the kernel asks, and requests have a limit.
+    config.websocket_ping_interval = None
+    config.read_timeout = None
     config.websocket_max_message_size = MESSAGE_BYTES_MAX
     return config
 

@@ -126,7 +126,7 @@ class Bus:
         return deliveries
 
     async def ack_many(self, deliveries: Sequence[Delivery]) -> None:
-        """These are done; NATS has heard it when this returns."""
+        """These are done; they will not come again once this returns."""
         await self._settle(deliveries, jetstream.ACK)
 
     async def nak(self, delivery: Delivery, delay: float) -> None:
@@ -153,9 +153,9 @@ class Bus:
         `capacity` unread messages the oldest are dropped and counted.
         """
         feed = Feed(capacity)
-        await self._hand_over(self._link.follow, subject, feed.offer)
 
         try:
+            await self._hand_over(self._link.follow, subject, feed.offer)
             yield feed
         finally:
             with (
@@ -232,7 +232,7 @@ class Bus:
 
     async def ping(self) -> None:
         """Raise Unavailable unless NATS answers."""
-        await self._hand_over(jetstream.settle, self._link, (), jetstream.ACK, self._seconds_max)
+        await self._hand_over(jetstream.ping, self._link, self._seconds_max)
 
     def statistics(self) -> BusStatistics:
         link, totals = self._link, self._totals
@@ -250,6 +250,9 @@ class Bus:
     # -- The hop
 
     async def _settle(self, deliveries: Sequence[Delivery], word: bytes) -> None:
+        if not deliveries:
+            return
+
         tokens = [delivery.token for delivery in deliveries]
         await self._hand_over(jetstream.settle, self._link, tokens, word, self._seconds_max)
         self._totals.settled += len(tokens)

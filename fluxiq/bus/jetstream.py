@@ -27,6 +27,7 @@ ACK: Final = b"+ACK"
 # Beyond a pull's own waiting time, for its last word to arrive.
 PULL_GRACE_SECONDS: Final = 1.0
 NANOSECONDS: Final = 1_000_000_000
+TOKEN_PARTS_PLAIN: Final = 9
 
 _EMPTY: Final = {"404", "408"}  # no messages, the waiting time is over
 
@@ -90,13 +91,26 @@ async def fetch(link: Link, order: PullOrder, seconds_max: float) -> list[Delive
 
 
 async def settle(link: Link, tokens: Sequence[str], word: bytes, seconds_max: float) -> None:
-    """Say `word` (ACK, NAK, TERM) about deliveries; the server has heard it when this returns."""
+    """Say `word` (ACK, NAK, TERM) about deliveries; it has taken effect when this returns.
+
+    A consumer takes these words in order, so an answer is asked for the last one only. A flush
+    would not do: the server answers it before the consumer has listened.
+    """
     client = link.client()
+    last_of_consumer = {_consumer_of(token): token for token in tokens}
+    last = set(last_of_consumer.values())
 
     for token in tokens:
-        await client.publish(token, word)
+        if token not in last:
+            await client.publish(token, word)
 
-    await flush(client, seconds_max)
+    for token in last:
+        await link.request(token, word, seconds_max)
+
+
+async def ping(link: Link, seconds_max: float) -> None:
+    """Return when the server has answered."""
+    await flush(link.client(), seconds_max)
 
 
 async def administer(
@@ -219,3 +233,10 @@ class _Pull:
 def _delivery(message: Msg) -> Delivery:
     sequence, delivered = message.metadata.sequence.stream, message.metadata.num_delivered
     return Delivery(message.subject, message.data, sequence, delivered, message.reply)
+
+
+def _consumer_of(token: str) -> tuple[str, str]:
+    # $JS.ACK.<stream>.<consumer>. and five numbers, or with domain and account before the stream
+    parts = token.split(".")
+    stream = 2 if len(parts) == TOKEN_PARTS_PLAIN else 4
+    return parts[stream], parts[stream + 1]

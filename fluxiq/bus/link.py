@@ -166,7 +166,11 @@ class Link:
         async with self._changing:
             self._followed[on_message] = subject
 
-            if self.connected:
+            if not self.connected:
+                return
+
+            # Lost in the middle of this: the next connection takes it along.
+            with contextlib.suppress(*OUTAGES):
                 client = self.client()
                 self._subscriptions[on_message] = await client.subscribe(subject, cb=on_message)
                 # The server knows of it when this returns.
@@ -174,7 +178,7 @@ class Link:
 
     async def unfollow(self, on_message: OnMessage) -> None:
         async with self._changing:
-            del self._followed[on_message]
+            self._followed.pop(on_message, None)
             subscription = self._subscriptions.pop(on_message, None)
 
             if subscription is not None:

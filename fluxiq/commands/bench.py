@@ -16,10 +16,8 @@ import trio
 from rich.console import Console
 from rich.table import Table
 
-from fluxiq import settings as config
 from fluxiq.commands.bench_payments import measure_payments
-from fluxiq.commands.figures import Figure, Report
-from fluxiq.telemetry import logs
+from fluxiq.commands.figures import Report
 
 
 @click.group()
@@ -33,9 +31,7 @@ def bench() -> None:
 @click.option("--callers", default=64, show_default=True, help="Requests in flight.")
 def payments(file: Path | None, payments: int, callers: int) -> None:
     """Charges and payouts accepted per second, and the time until each has ended."""
-    settings = config.load({"FLUXIQ_LOG__LEVEL": "error", **os.environ})
-    logs.configure(settings.log)
-    figures = trio.run(measure_payments, settings, payments, callers)
+    figures = trio.run(measure_payments, payments, callers)
     _publish(Report(machine=_machine(), figures=figures), file)
 
 

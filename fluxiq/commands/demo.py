@@ -99,7 +99,7 @@ async def _play(running: Running, login: Login) -> None:
 async def _told(merchant: Merchant) -> AsyncIterator[Sink]:
     """A merchant's endpoint that verifies every signature, registered with the platform."""
     async with trio.open_nursery() as nursery:
-        sink: Sink = await nursery.start(serve_sink)
+        sink: Sink = await nursery.start(lambda task_status: serve_sink(task_status=task_status))
         endpoint = await merchant.post("/webhooks", {"url": sink.url, "events": ["pix.*"]})
         sink.trust(endpoint["secret"])
         yield sink

@@ -29,13 +29,21 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
 async def demo_logins(platform: Platform) -> list[Login]:
     """The demo merchants of every declared institution; made now where they are missing."""
-    file = platform.directory.path / "secrets" / "demo.json"
-    known = {login.ispb: login for login in _read(file)}
+    file = _file(platform.directory.path)
+    known = {login.ispb: login for login in read_logins(platform.directory.path)}
     for number, ispb in enumerate(platform.ispbs):
         if ispb not in known:
             known[ispb] = await _enroll(platform, ispb, number)
             platform.directory.write(file, msgspec.json.encode(list(known.values())).decode())
     return [known[ispb] for ispb in platform.ispbs]
+
+
+def read_logins(data_dir: Path) -> list[Login]:
+    """The demo merchants that this data directory has so far."""
+    try:
+        return msgspec.json.decode(_file(data_dir).read_bytes(), type=list[Login])
+    except FileNotFoundError:
+        return []
 
 
 async def _enroll(platform: Platform, ispb: str, number: int) -> Login:
@@ -54,8 +62,5 @@ async def _enroll(platform: Platform, ispb: str, number: int) -> Login:
     )
 
 
-def _read(file: Path) -> list[Login]:
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=list[Login])
-    except FileNotFoundError:
-        return []
+def _file(data_dir: Path) -> Path:
+    return data_dir / "secrets" / "demo.json"

@@ -29,8 +29,6 @@ def percentile(samples: Sequence[float], share: float) -> float:
 def latencies(name: str, seconds: Sequence[float]) -> list[Figure]:
     """p50, p95 and p99 in milliseconds."""
     return [
-        Figure(
-            name=f"{name}, p{share}", value=percentile(seconds, share / 100) * 1000, unit="ms"
-        )
+        Figure(name=f"{name}, p{share}", value=percentile(seconds, share / 100) * 1000, unit="ms")
         for share in (50, 95, 99)
     ]

@@ -71,7 +71,7 @@ class Merchant:
         """The merchant's events, as the websocket pushes them."""
         url = f"{self._api_url.replace('http', 'ws', 1)}/api/v1/ws"
         send, receive = trio.open_memory_channel[Json](10_000)
-        headers = [("Authorization", f"Bearer {self.login.api_key}")]
+        headers = [(b"Authorization", f"Bearer {self.login.api_key}".encode())]
         async with (
             trio_websocket.open_websocket_url(url, extra_headers=headers) as socket,
             trio.open_nursery() as nursery,

@@ -119,7 +119,9 @@ class HttpClient:
         try:
             return _Connection(await self._connect())
         except (OSError, trio.BrokenResourceError) as error:
-            raise NotSent(str(error) or type(error).__name__) from None
+            # trio hides why a TLS handshake failed in the cause.
+            text = str(error) or str(error.__cause__ or type(error).__name__)
+            raise NotSent(text) from None
 
 
 def tcp_connector(host: str, port: int, tls: ssl.SSLContext | None = None) -> Connector:

@@ -4,7 +4,7 @@ For the programs beside the platform (the provider simulator, a demo merchant). 
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from email.utils import formatdate
 
 import httptools
@@ -21,6 +21,8 @@ from fluxiq.http1.messages import (
     write_head,
 )
 
+BACKLOG = 1_024
+
 # None closes the connection without a word: the answer is lost.
 Handler = Callable[[Request], Awaitable[Response | None]]
 
@@ -35,19 +37,29 @@ class Limits(Struct, frozen=True, kw_only=True):
     connections_max: int = 1_024
 
 
+async def bind(host: str, port: int, *, name: str) -> list[trio.SocketListener]:
+    """Listeners for `serve_http`; port 0 is a free one, see `port_of`.
+
+    Raises StartRefused, naming `name`, when the port cannot be had.
+    """
+    try:
+        return await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise StartRefused(f"cannot serve {name} on {host}:{port}: {why}") from None
+
+
+def port_of(listeners: Sequence[trio.SocketListener]) -> int:
+    port: int = listeners[0].socket.getsockname()[1]
+    return port
+
+
 async def serve_http(
-    handler: Handler,
-    *,
-    host: str,
-    port: int,
-    name: str,
-    limits: Limits | None = None,
-    task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
+    handler: Handler, listeners: list[trio.SocketListener], limits: Limits | None = None
 ) -> None:
-    """Serve until cancelled. Reports the port, which is a free one where `port` is 0.
+    """Serve until cancelled, then close the listeners.
 
     An exception of the handler is a bug and ends the server: its owner restarts it.
-    Raises StartRefused, naming `name`, when the port cannot be had.
     """
     limits = limits or Limits()
     room = trio.CapacityLimiter(limits.connections_max)
@@ -65,17 +77,7 @@ async def serve_http(
             room.release_on_behalf_of(stream)
             await trio.aclose_forcefully(stream)
 
-    try:
-        listeners = await trio.open_tcp_listeners(port, host=host, backlog=limits.connections_max)
-    except OSError as error:
-        raise StartRefused(
-            f"cannot serve {name} on {host}:{port}: {error.strerror or error}"
-        ) from None
-
-    bound: int = listeners[0].socket.getsockname()[1]
-    async with trio.open_nursery() as nursery:
-        await nursery.start(trio.serve_listeners, welcome, listeners)
-        task_status.started(bound)
+    await trio.serve_listeners(welcome, listeners)
 
 
 async def _converse(stream: trio.SocketStream, handler: Handler, limits: Limits) -> None:

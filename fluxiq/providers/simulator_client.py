@@ -109,7 +109,7 @@ class SimulatorProvider:
         """Who owns a key; None when nobody does. Raises Unavailable, Refused `invalid_pix_key`."""
         kind, normalised = classify(key)
         response = await self._ask(f"/dict/{quote(normalised, safe='')}")
-        if response.status == _NOT_FOUND and _decode(response, _ERROR):
+        if response.status == _NOT_FOUND and _decode(response, _ERROR) is not None:
             return None
         owner = _decode(response, _OWNER) if response.status == _OK else None
         if owner is None:

@@ -127,7 +127,7 @@ async def _payout_page(connection: Connection, ispb: str, page: Sequence[_Row]) 
 
     for row, three in zip(page, ids, strict=True):
         transfers = [known.get(one) for one in three]
-        evidence = Evidence(*(one and one.amount for one in transfers))
+        evidence = Evidence(*(None if one is None else one.amount for one in transfers))
         is_fresh = any(one is not None and one.is_fresh for one in transfers)
         stage = PayoutStage(row["stage"])
         if wrong := judge_payout(stage, row["amount"], evidence, is_fresh=is_fresh):

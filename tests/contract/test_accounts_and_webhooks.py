@@ -20,8 +20,10 @@ async def test_a_list_says_which_page_it_is() -> None:
 
 async def test_a_page_beyond_the_last_is_empty() -> None:
     world = World()
-    response = await world.app().test_client().get(
-        f"{ACCOUNTS}?page=2&per_page=100", headers=bearer(world.key("*"))
+    response = (
+        await world.app()
+        .test_client()
+        .get(f"{ACCOUNTS}?page=2&per_page=100", headers=bearer(world.key("*")))
     )
     body = await response.get_json()
     assert body["data"] == []
@@ -45,8 +47,8 @@ async def test_a_page_beyond_the_last_is_empty() -> None:
 )
 async def test_a_query_that_breaks_its_contract_is_refused_by_name(query: str, field: str) -> None:
     world = World()
-    response = await world.app().test_client().get(
-        f"{ACCOUNTS}?{query}", headers=bearer(world.key("*"))
+    response = (
+        await world.app().test_client().get(f"{ACCOUNTS}?{query}", headers=bearer(world.key("*")))
     )
     body = await response.get_json()
     assert (response.status_code, body["error"]["code"]) == (422, "validation_failed")
@@ -79,8 +81,10 @@ async def test_a_balance_adds_up() -> None:
 async def test_another_merchants_account_does_not_exist(tail: str) -> None:
     world = World()
     other = world.enroll("Outra", "outra@example.com")
-    response = await world.app().test_client().get(
-        f"{ACCOUNTS}/{world.account_id(other)}{tail}", headers=bearer(world.key("*"))
+    response = (
+        await world.app()
+        .test_client()
+        .get(f"{ACCOUNTS}/{world.account_id(other)}{tail}", headers=bearer(world.key("*")))
     )
     body = await response.get_json()
     assert (response.status_code, body["error"]["code"]) == (404, "account_not_found")
@@ -102,8 +106,10 @@ async def test_an_endpoints_secret_is_shown_once() -> None:
 
 async def test_an_endpoint_that_is_no_url_is_refused_by_name() -> None:
     world = World()
-    response = await world.app().test_client().post(
-        WEBHOOKS, json={"url": "ftp://x"}, headers=bearer(world.key("*"))
+    response = (
+        await world.app()
+        .test_client()
+        .post(WEBHOOKS, json={"url": "ftp://x"}, headers=bearer(world.key("*")))
     )
     body = await response.get_json()
     assert (response.status_code, body["error"]["details"]) == (422, {"field": "url"})

@@ -4,8 +4,8 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
-from fluxiq.api.contract import PUBLIC, Rate
 from fluxiq.api.app import CONTRACTS
+from fluxiq.api.contract import PUBLIC, Rate
 from tests.support.api_twin import World, bearer
 
 ACCOUNTS = "/api/v1/accounts"
@@ -168,7 +168,6 @@ async def test_without_redis_everybody_passes_and_the_log_says_so_once() -> None
 
 
 async def test_limits_return_with_redis(autojump_clock: object) -> None:
-
 
     del autojump_clock
     world = World()

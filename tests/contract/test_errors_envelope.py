@@ -127,7 +127,9 @@ async def test_a_callers_request_id_comes_back_in_header_and_envelope() -> None:
     assert body["meta"]["request_id"] == headers["X-Request-Id"] == own
 
 
-@pytest.mark.parametrize("said", ["", "abc", "req_abc", "req_01kap3y8qcjz0f0m3t2v9d8xke", "x" * 999])
+@pytest.mark.parametrize(
+    "said", ["", "abc", "req_abc", "req_01kap3y8qcjz0f0m3t2v9d8xke", "x" * 999]
+)
 async def test_a_request_id_that_is_none_of_ours_is_replaced(said: str) -> None:
     _, body, _ = await post(World(), b"{}", **{"X-Request-Id": said})
     assert body["meta"]["request_id"].startswith("req_")
@@ -148,14 +150,18 @@ async def test_what_does_not_answer_is_503_with_a_time_to_come_back() -> None:
 async def test_an_unknown_outcome_says_so_and_does_not_invite_a_retry() -> None:
     world = World()
     world.ledger.breaks = Unknown("ledger", "pay_1", "connection lost")
-    response = await world.app().test_client().post(
-        "/api/v1/pix/payouts",
-        json={
-            "amount": 1,
-            "recipient": {"pix_key": "somebody@example.com"},
-            "idempotency_key": "k1",
-        },
-        headers=bearer(world.key("*")),
+    response = (
+        await world.app()
+        .test_client()
+        .post(
+            "/api/v1/pix/payouts",
+            json={
+                "amount": 1,
+                "recipient": {"pix_key": "somebody@example.com"},
+                "idempotency_key": "k1",
+            },
+            headers=bearer(world.key("*")),
+        )
     )
     body = await response.get_json()
     assert (response.status_code, body["error"]["code"]) == (503, "outcome_unknown")
@@ -178,7 +184,6 @@ async def test_a_request_that_takes_too_long_is_given_up() -> None:
     world = World(http={"request_seconds_max": 0.05})
 
     async def never(_key_hash: bytes) -> None:
-
 
         await trio.sleep_forever()
 

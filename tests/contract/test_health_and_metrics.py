@@ -46,7 +46,7 @@ async def test_one_service_down_is_unready_and_named() -> None:
 async def test_services_are_asked_at_once_and_given_one_second(autojump_clock: object) -> None:
     del autojump_clock
     world = World()
-    world.pings = {name: trio.sleep_forever for name in ("nats", "postgres", "redis")}
+    world.pings = dict.fromkeys(("nats", "postgres", "redis"), trio.sleep_forever)
     started = trio.current_time()
     response = await world.app().test_client().get("/readyz")
     assert response.status_code == 503

@@ -24,8 +24,12 @@ def test_the_path_names_institution_and_provider() -> None:
 async def test_a_signed_notice_is_on_paper_before_the_200() -> None:
     world = World()
     raw = notice()
-    response = await world.app().test_client().post(
-        PATH, data=raw, headers={"X-Signature": sign(raw), "Content-Type": "application/json"}
+    response = (
+        await world.app()
+        .test_client()
+        .post(
+            PATH, data=raw, headers={"X-Signature": sign(raw), "Content-Type": "application/json"}
+        )
     )
     assert response.status_code == 200
     assert await response.get_json() == {"data": {"received": 1}}
@@ -44,8 +48,10 @@ async def test_a_notice_said_twice_is_taken_once() -> None:
 
 async def test_a_wrong_signature_is_401_and_nothing_is_stored() -> None:
     world = World()
-    response = await world.app().test_client().post(
-        PATH, data=notice(), headers={"X-Signature": sign(b"another body")}
+    response = (
+        await world.app()
+        .test_client()
+        .post(PATH, data=notice(), headers={"X-Signature": sign(b"another body")})
     )
     body = await response.get_json()
     assert (response.status_code, body["error"]["code"]) == (401, "signature_invalid")

@@ -184,6 +184,27 @@ class TestSettle:
         assert (backlog.pending, backlog.unsettled) == (0, 0)
         assert bus.statistics().settled == 3
 
+    async def test_work_of_several_consumers_is_settled_together(
+        self, bus: Bus, stream: str
+    ) -> None:
+        await bus.ensure_consumer(stream, "auditor", f"{stream}.>")
+        await publish_numbers(bus, stream, 3)
+        worker = await bus.fetch("worker", stream, 10, 0)
+        auditor = await bus.fetch("auditor", stream, 10, 0)
+        await bus.ack_many([*worker, *auditor])
+        await bus.ack_many([])
+
+        for consumer in ("worker", "auditor"):
+            assert (await bus.backlog(consumer, stream)).unsettled == 0
+
+    async def test_settling_twice_is_settling_once(self, bus: Bus, stream: str) -> None:
+        await publish_numbers(bus, stream, 1)
+        deliveries = await bus.fetch("worker", stream, 1, 0)
+        await bus.ack_many(deliveries)
+        await bus.ack_many(deliveries)
+        await bus.nak(deliveries[0], 0)
+        assert await bus.fetch("worker", stream, 1, 0.05) == []
+
     async def test_work_handed_back_comes_again_with_its_count(self, bus: Bus, stream: str) -> None:
         await publish_numbers(bus, stream, 1)
 
@@ -369,6 +390,22 @@ class TestOutages:
 
             assert not bus.statistics().connected
             assert bus.statistics().outages == 3
+
+    async def test_a_subscription_opened_during_an_outage_begins_with_the_connection(
+        self, asyncio_host: AsyncioHost
+    ) -> None:
+        with run_nats() as server:
+            server.stop()
+
+            async with open_bus(asyncio_host, server.url) as bus:
+                async with bus.subscribe("S.>", 10) as feed:
+                    server.start()
+                    await answers_again(bus)
+                    await bus.ensure_stream("S", ["S.>"])
+                    await bus.publish("S.work", b"at last", "1")
+                    assert (await feed.receive()).body == b"at last"
+
+                assert bus._link._followed == {}
 
     async def test_a_malformed_url_is_no_outage(self, asyncio_host: AsyncioHost) -> None:
         with pytest.raises(ValueError, match=r"[Pp]ort"):

@@ -121,8 +121,8 @@ class TestRun:
         self, asyncio_host: AsyncioHost, postgres_database: str
     ) -> None:
         async with opened(asyncio_host, postgres_database, size=1) as pg:
-            await pg.run(execute, "SET fluxiq.left = 'behind'")
-            assert await pg.run(value, "SHOW fluxiq.left") == "behind"
+            await pg.run(execute, "SET fluxiq.mood = 'left behind'")
+            assert await pg.run(value, "SHOW fluxiq.mood") == "left behind"
 
 
 class TestTransaction:

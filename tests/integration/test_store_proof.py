@@ -191,10 +191,11 @@ async def test_a_receipt_on_paper_without_its_money_is_named(house: House) -> No
     made, other = receipt(), receipt(transfer_id=7)
     await house.store.archive_receipts([receipt_archived(made), receipt_archived(other)])
 
+    missing = "it has no transfer in the ledger"
+    foreign = "its transfer is not the one derived from its end-to-end id"
     assert set(await house.mismatches()) == {
-        f"receipt {made.id} ({made.end_to_end_id}): it has no transfer in the ledger",
-        f"receipt {other.id} ({other.end_to_end_id}): "
-        "its transfer is not the one derived from its end-to-end id",
+        f"receipt {made.id} ({made.end_to_end_id}): {missing}",
+        f"receipt {other.id} ({other.end_to_end_id}): {foreign}",
     }
 
 

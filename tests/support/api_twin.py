@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -280,7 +279,9 @@ class TwinStore:
 
     async def payment_owner(self, end_to_end_id: str) -> str | None:
         await self._wait()
-        owners = (one.merchant_id for one in self.payouts.values() if one.end_to_end_id == end_to_end_id)
+        owners = (
+            one.merchant_id for one in self.payouts.values() if one.end_to_end_id == end_to_end_id
+        )
         return next(owners, None)
 
     async def walk(self, end_to_end_id: str) -> list[Step]:
@@ -323,6 +324,12 @@ class Served:
     host: str
     port: int
     scope: trio.CancelScope
+    ended: trio.Event
+
+    async def stop(self) -> None:
+        """Stop it, and wait for its end."""
+        self.scope.cancel()
+        await self.ended.wait()
 
     @property
     def url(self) -> str:
@@ -429,11 +436,21 @@ class World:
 @asynccontextmanager
 async def serving(world: World, *, grace_seconds: float = 5.0) -> AsyncIterator[Served]:
     """The API on a real socket; leaving stops it in order, and waits for its end."""
+    scope, ended = trio.CancelScope(), trio.Event()
+    app, http = world.app(), world.settings.http
+
+    async def run(*, task_status: trio.TaskStatus[tuple[str, int]]) -> None:
+        stopping, grace = world.hub.close, grace_seconds
+        with scope:
+            await serve(
+                app, http, on_stopping=stopping, grace_seconds=grace, task_status=task_status
+            )
+        ended.set()
+
     async with trio.open_nursery() as nursery:
-        server = partial(serve, on_stopping=world.hub.close, grace_seconds=grace_seconds)
-        host, port = await nursery.start(server, world.app(), world.settings.http)
-        yield Served(host, port, nursery.cancel_scope)
-        nursery.cancel_scope.cancel()
+        host, port = await nursery.start(run)
+        yield Served(host, port, scope, ended)
+        scope.cancel()
 
 
 def bearer(key: str, **headers: str) -> dict[str, str]:

@@ -2,14 +2,13 @@
 
 The key comes in the `Authorization` header, or, from browsers, in the first message:
 `{"type":"authenticate","token":"sk_live_…"}`. Then the server says `{"type":"ready"}` and pushes
-`{"type":"event","event":{…}}`. `{"type":"refetch"}` means that some were missed. The protocol's own
-pings keep the line alive; `{"type":"ping"}` is answered for clients that cannot see those.
+`{"type":"event","event":{…}}`. `{"type":"refetch"}` means that some were missed. After some silence
+it says `{"type":"ping"}`, so that a client knows; a client's own `ping` is answered with `pong`.
 """
 
 from typing import Final
 
 import msgspec
-import structlog
 import trio
 from msgspec import Struct
 from quart import websocket
@@ -28,12 +27,14 @@ from fluxiq.services.authenticate import Caller
 PATH: Final = "/api/v1/ws"
 PERMISSION: Final = "pix:read"
 AUTHENTICATE_SECONDS: Final = 10.0
+HEARTBEAT_SECONDS: Final = 20.0
 
 # RFC 6455 7.4.2: 4000-4999 are ours to define.
 UNAUTHORIZED_CODE: Final = 4401
 GOING_AWAY_CODE: Final = 1001
 
-_log = structlog.get_logger("fluxiq.api")
+_PING = b'{"type":"ping"}'
+_PONG = b'{"type":"pong"}'
 
 
 class Said(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -98,8 +99,12 @@ async def _carry(subscription: Subscription) -> None:
     """Push until the client leaves (Quart then cancels us) or the hub closes."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_listen, subscription)
-        while (message := await subscription.receive()) is not None:
-            await websocket.send(message.decode())
+        while not subscription.closed:
+            message: bytes | None = _PING
+            with trio.move_on_after(HEARTBEAT_SECONDS):
+                message = await subscription.receive()
+            if message is not None:
+                await websocket.send(message.decode())
         nursery.cancel_scope.cancel()
     await websocket.close(GOING_AWAY_CODE, "the server stops")
 
@@ -112,7 +117,7 @@ async def _listen(subscription: Subscription) -> None:
         except Refused:
             continue
         if said.type == "ping":
-            subscription.offer(b'{"type":"pong"}')
+            subscription.offer(_PONG)
 
 
 async def _close(failure: Failure, request_id: str) -> None:

@@ -4,7 +4,7 @@
 -- One row: the last timestamp given. Whoever writes a batch takes it first, so batches are decided
 -- one after the other, and a larger timestamp was always committed later.
 CREATE TABLE ledger_clock (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one_row boolean PRIMARY KEY DEFAULT true CHECK (one_row),
     last_timestamp bigint NOT NULL CHECK (last_timestamp >= 0)
 ) WITH (fillfactor = 10);
 INSERT INTO ledger_clock (last_timestamp) VALUES (0);

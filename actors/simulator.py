@@ -1,0 +1,63 @@
+"""The simulated provider: an OS process of its own, reached only through HTTP, like a real one."""
+
+import sys
+from collections.abc import Iterator
+
+import msgspec
+import trio
+
+from actors.platform import Platform
+from fluxiq.api.v1.notices import notices_path
+from fluxiq.providers.simulator import Customer, SimulatorConfig
+from supervisors import ChildSpec, Context, OsProcess
+
+# Its configuration has secrets: it comes through a private file, not through the command line.
+_RUN = 'exec "$0" -m fluxiq.providers.simulator < "$1"'
+
+
+def simulator(platform: Platform) -> ChildSpec:
+    """Its journal survives `kill -9` of everything: an outside provider does not forget."""
+    directory = platform.directory
+    process = OsProcess(
+        ["/bin/sh", "-c", _RUN, sys.executable, str(directory.run / "simulator.json")],
+        ready=lambda: _answers(platform),
+        log=directory.log("simulator"),
+        stop_timeout=5.0,
+    )
+
+    async def start(context: Context) -> None:
+        directory.write(
+            directory.run / "simulator.json", msgspec.json.encode(_config(platform)).decode()
+        )
+        context.report(url=platform.simulator_url)
+        await process(context)
+
+    return ChildSpec(id="simulator", start=start, kind="os_process", shutdown=10.0)
+
+
+def _config(platform: Platform) -> SimulatorConfig:
+    return SimulatorConfig(
+        journal=str(platform.directory.path / "simulator.journal"),
+        customers=tuple(_customers(platform)),
+        host=platform.settings.simulator.host,
+        port=platform.simulator_port,
+    )
+
+
+def _customers(platform: Platform) -> Iterator[Customer]:
+    for institution in platform.settings.institutions:
+        for link in institution.providers:
+            if not link.url:  # a link with an address of its own goes to somebody else
+                address = platform.provider_address(institution, link)
+                path = notices_path(institution.ispb, link.name)
+                yield Customer(
+                    ispb=institution.ispb,
+                    secret=address.secret,
+                    notices_url=f"{platform.api_url}{path}",
+                )
+
+
+async def _answers(platform: Platform) -> bool:
+    host, port = platform.settings.simulator.host, platform.simulator_port
+    async with await trio.open_tcp_stream(host, port):
+        return True

@@ -1,0 +1,1 @@
+"""Couriers carry events to merchants' endpoints; the sink is such an endpoint, for demos."""

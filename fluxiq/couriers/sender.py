@@ -1,0 +1,202 @@
+"""Posts signed events to merchants: no redirects, no proxies, no private addresses, a deadline."""
+
+import math
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import Self
+from urllib.parse import SplitResult, urlsplit
+
+import trio
+from msgspec import Struct
+from msgspec.structs import replace
+
+from fluxiq.couriers.addresses import Forbidden, resolve
+from fluxiq.domain import standard_webhooks
+from fluxiq.domain.records import Delivery, WebhookEndpoint
+from fluxiq.errors import Refused
+from fluxiq.http1 import HttpClient, NoAnswer, NotSent, secure
+from fluxiq.settings import Webhooks
+
+# What a merchant answers is not read for content, so little of it is read.
+ANSWER_BYTES_MAX = 4_096
+ORIGINS_MAX = 16
+RETRY_AFTER_SECONDS_MAX = 86_400.0
+
+
+class DeliveryResult(Struct, frozen=True, kw_only=True):
+    """How an attempt ended: `status` None when there was no answer, and then `error` says why.
+
+    `retry_after` is what the receiver asked for, in seconds from now.
+    """
+
+    status: int | None
+    error: str = ""
+    retry_after: float | None = None
+
+    @property
+    def delivered(self) -> bool:
+        """A redirect is none: the merchant should give us the new address itself."""
+        return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004
+
+
+class WebhookSender:
+    """Keeps connections to the endpoints it posts to, at most `concurrency` each."""
+
+    def __init__(self, settings: Webhooks) -> None:
+        self._settings = settings
+        self._clients: dict[tuple[bool, str], HttpClient] = {}
+        self._tls: ssl.SSLContext | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Webhooks) -> AsyncIterator[Self]:
+        sender = cls(settings)
+        try:
+            yield sender
+        finally:
+            for client in sender._clients.values():
+                await client.aclose()
+
+    async def deliver(
+        self, endpoint: WebhookEndpoint, delivery: Delivery, now: datetime
+    ) -> DeliveryResult:
+        """One attempt, signed as of `now`. Every failure is a result, none is raised."""
+        place = _place(endpoint.url)
+        if place is None:
+            return DeliveryResult(status=None, error="the url is not one that can be posted to")
+
+        timestamp = int(now.timestamp())
+        try:
+            signature = standard_webhooks.sign(
+                endpoint.secret, delivery.event_id, timestamp, delivery.body
+            )
+            response = await (await self._client(place)).request(
+                "POST",
+                place.target,
+                headers={
+                    "content-type": "application/json",
+                    "user-agent": "FluxiQ",
+                    standard_webhooks.HEADER_ID: delivery.event_id,
+                    standard_webhooks.HEADER_TIMESTAMP: str(timestamp),
+                    standard_webhooks.HEADER_SIGNATURE: signature,
+                },
+                body=delivery.body,
+                seconds_max=self._settings.deliver_seconds_max,
+            )
+        except (NotSent, NoAnswer, Refused) as failure:
+            return DeliveryResult(status=None, error=str(failure))
+
+        retry_after = _retry_after(dict(response.headers).get("retry-after"), now)
+        result = DeliveryResult(status=response.status, retry_after=retry_after)
+        if result.delivered:
+            return result
+        return replace(result, error=f"answered {response.status}")
+
+    async def _client(self, place: "_Place") -> HttpClient:
+        """The client of an origin; the one not used for longest makes room for a new one."""
+        origin = (place.is_secure, place.host_header)
+        client = self._clients.pop(origin, None)
+        if client is None:
+            if len(self._clients) >= ORIGINS_MAX:
+                await self._clients.pop(next(iter(self._clients))).aclose()
+            client = HttpClient(
+                partial(self._connect, place),
+                place.host_header,
+                connections_max=self._settings.concurrency,
+                body_bytes_max=ANSWER_BYTES_MAX,
+            )
+        self._clients[origin] = client
+        return client
+
+    async def _connect(self, place: "_Place") -> trio.abc.Stream:
+        """Raises NotSent: to the client, a forbidden address is one that cannot be reached."""
+        allowed = self._settings.allow_loopback
+        try:
+            addresses = await resolve(place.host, place.port, allow_loopback=allowed)
+        except Forbidden as forbidden:
+            raise NotSent(str(forbidden)) from None
+
+        stream = await _first_to_answer(addresses, place.port)
+        if not place.is_secure:
+            return stream
+        # Reading the system's certificates takes milliseconds: once, and only where needed.
+        self._tls = self._tls or ssl.create_default_context()
+        return await secure(stream, place.host, self._tls)
+
+
+class _Place(Struct, frozen=True, kw_only=True):
+    """Where a URL leads; `host` is ASCII (IDNA), `target` is path and query."""
+
+    is_secure: bool
+    host: str
+    port: int
+    host_header: str
+    target: str
+
+
+def _place(url: str) -> _Place | None:
+    """None for what is no http or https URL, and for one with a password: it would be logged."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        host = (parts.hostname or "").encode("idna").decode()
+    except ValueError:
+        return None
+
+    if parts.scheme not in {"http", "https"} or not host or "@" in parts.netloc:
+        return None
+    is_secure = parts.scheme == "https"
+    shown = f"[{host}]" if ":" in host else host
+    return _Place(
+        is_secure=is_secure,
+        host=host,
+        port=port or (443 if is_secure else 80),
+        host_header=shown if port is None else f"{shown}:{port}",
+        target=_target(parts),
+    )
+
+
+async def _first_to_answer(addresses: list[str], port: int) -> trio.SocketStream:
+    """A connection to the first address that takes one. Raises OSError when none does."""
+    refused: OSError | None = None
+    for address in addresses:
+        try:
+            return await trio.open_tcp_stream(address, port)
+        except OSError as error:
+            refused = error
+    raise refused or OSError("the name has no address")
+
+
+def _target(parts: SplitResult) -> str:
+    """Path and query, with what may not stand in a request line escaped."""
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return "".join(
+        one if one.isascii() and one.isprintable() and one != " " else _escaped(one)
+        for one in target
+    )
+
+
+def _escaped(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode())
+
+
+def _retry_after(text: str | None, now: datetime) -> float | None:
+    """Seconds, from a number of seconds or a date (RFC 9110, 10.2.3); None when it is neither."""
+    if text is None:
+        return None
+
+    if text.isascii() and text.isdigit():
+        seconds = float(text[:9])
+    else:
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        at = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (at - now).total_seconds()
+    assert math.isfinite(seconds), "neither nine digits nor a date are infinite"
+    return min(max(seconds, 0.0), RETRY_AFTER_SECONDS_MAX)

@@ -1,0 +1,268 @@
+"""The provider's doors: signed ones for its customers, open ones for people who pay."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+import trio
+
+from fluxiq.domain import brcode
+from fluxiq.domain.documents import mask_document
+from fluxiq.domain.identifiers import is_end_to_end_id
+from fluxiq.domain.keys import classify
+from fluxiq.domain.money import centavos_of
+from fluxiq.errors import Refused, Unavailable
+from fluxiq.http1 import HttpClient, Request, Response, bind, port_of, serve_http, tcp_connector
+from fluxiq.providers.signatures import HmacSignature
+from fluxiq.providers.simulator.config import ISPB, Customer, SimulatorConfig
+from fluxiq.providers.simulator.journal import Journal
+from fluxiq.providers.simulator.messages import (
+    Paid,
+    PaidMany,
+    PayBrCode,
+    PayKey,
+    PayMany,
+)
+from fluxiq.providers.simulator.plan import plan_of
+from fluxiq.providers.simulator.postman import LANES, Postman
+from fluxiq.providers.simulator.psp import Order, Psp
+from fluxiq.providers.simulator.timetable import Timetable
+from fluxiq.providers.simulator_client import INSTITUTION
+from fluxiq.providers.simulator_messages import ErrorReply, OrderReply, OwnerReply, PaymentOrder
+
+TELL_FIRST_SECONDS_MAX = 2.0
+OWNER_DOCUMENT = "12345678909"
+
+_JSON = {"content-type": "application/json"}
+_STATUS_OF = {"signature_invalid": 401, "not_found": 404, "customer_unknown": 404, "conflict": 409}
+
+T = TypeVar("T")
+Answer = Response | None
+Door = Callable[["Doors", Request, str], Awaitable[Answer]]
+
+
+async def serve(
+    config: SimulatorConfig, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Be the provider until cancelled; reports the port. Raises StartRefused when the port or the
+    journal cannot be had.
+    """
+    with Journal.open(Path(config.journal)) as journal:
+        timetable = Timetable()
+        psp = Psp(config, journal, timetable)
+        # A long past takes seconds to read, and the platform may be in the same process.
+        await trio.to_thread.run_sync(lambda: psp.restore(journal.read()))
+
+        listeners = await bind(config.host, config.port, name="the provider simulator")
+
+        async with trio.open_nursery() as nursery:
+            postmen = {one.ispb: _postman(one, timetable, psp) for one in config.customers}
+            for postman in postmen.values():
+                nursery.start_soon(postman.run)
+            psp.attach(postmen)
+            nursery.start_soon(timetable.run)
+            nursery.start_soon(serve_http, Doors(config, psp).answer, listeners)
+            task_status.started(port_of(listeners))
+
+
+def _postman(customer: Customer, timetable: Timetable, psp: Psp) -> Postman:
+    parts = urlsplit(customer.notices_url)
+    assert parts.hostname, "checked by the config"
+    connect = tcp_connector(parts.hostname, parts.port or 80)
+    client = HttpClient(connect, parts.netloc, connections_max=LANES)
+    signature = HmacSignature(customer.secret)
+    return Postman(client, parts.path, signature, timetable, psp.answered)
+
+
+class Doors:
+    """From requests to the provider and back."""
+
+    def __init__(self, config: SimulatorConfig, psp: Psp) -> None:
+        self._psp = psp
+        self._signatures = {one.ispb: HmacSignature(one.secret) for one in config.customers}
+
+    async def answer(self, request: Request) -> Answer:
+        name, _, rest = request.path.lstrip("/").partition("/")
+        door = _DOORS.get((request.method, name))
+        if door is None:
+            return _refusal(Refused("not_found", f"no {request.method} {request.path}"))
+        try:
+            return await door(self, request, rest)
+        except Refused as refused:
+            return _refusal(refused)
+        except Unavailable as error:
+            return _reply(503, ErrorReply(code="unavailable", message=str(error)))
+
+    # For customers: signed.
+
+    async def take_order(self, request: Request, rest: str) -> Answer:
+        """202 the first time, 200 when repeated; the key's plan may lose the answer."""
+        ispb = self._customer(request)
+        wanted = _wanted(ispb, _decode(request.body, _ORDER), rest)
+        known = self._psp.find(wanted.end_to_end_id)
+        if known is not None:
+            same = (known.ispb, known.amount, known.pix_key) == (
+                ispb,
+                wanted.amount,
+                wanted.pix_key,
+            )
+            if not same:
+                raise Refused("conflict", "this end-to-end id is another order's")
+            return _reply(200, _order_reply(self._psp.repeat(known)))
+
+        plan = plan_of(wanted.pix_key)
+        if self._psp.is_lost(wanted.end_to_end_id, plan):
+            return None
+        self._psp.accept(wanted)
+        if plan.tells_first:
+            await self._psp.tell_first(wanted, TELL_FIRST_SECONDS_MAX)
+        return _reply(202, OrderReply(state="accepted")) if plan.answers else None
+
+    async def show_order(self, request: Request, end_to_end_id: str) -> Answer:
+        ispb = self._customer(request)
+        order = self._psp.find(end_to_end_id)
+        if order is None or order.ispb != ispb:
+            return _reply(404, OrderReply(state="not_found"))
+        return _reply(200, _order_reply(order))
+
+    async def show_owner(self, request: Request, key: str) -> Answer:
+        """Every well-formed key has an owner, but for `unknown@…`."""
+        self._customer(request)
+        _, key = classify(key)
+        if key.startswith("unknown@"):
+            raise Refused("not_found", "nobody has this key")
+        document = mask_document(OWNER_DOCUMENT)
+        return _reply(200, OwnerReply(name="Fulano de Tal", document=document, ispb=ISPB))
+
+    # For everybody: who pays, and who looks on.
+
+    async def pay(self, request: Request, rest: str) -> Answer:
+        del rest
+        return _reply(200, self._pay(_decode(request.body, _PAY)))
+
+    async def pay_many(self, request: Request, rest: str) -> Answer:
+        """All or none, but for a full disk."""
+        del rest
+        payments = _decode(request.body, _PAY_MANY).payments
+        for one in payments:
+            self._payable(one)
+        return _reply(200, PaidMany(payments=tuple(self._pay(one) for one in payments)))
+
+    async def pay_key(self, request: Request, rest: str) -> Answer:
+        del rest
+        wanted = _decode(request.body, _PAY_KEY)
+        self._require_customer(wanted.ispb)
+        _, key = classify(wanted.pix_key)
+        paid = self._psp.receive(
+            wanted.ispb, key, wanted.amount, payer=wanted.payer, copies=wanted.copies
+        )
+        return _reply(200, paid)
+
+    async def show_any_order(self, request: Request, end_to_end_id: str) -> Answer:
+        del request
+        order = self._psp.find(end_to_end_id)
+        if order is None:
+            return _reply(404, OrderReply(state="not_found"))
+        return _reply(200, _order_reply(order))
+
+    async def show_statistics(self, request: Request, rest: str) -> Answer:
+        del request, rest
+        return _reply(200, self._psp.statistics())
+
+    async def show_health(self, request: Request, rest: str) -> Answer:
+        del request, rest
+        return _reply(200, {"status": "ok"})
+
+    def _customer(self, request: Request) -> str:
+        """Who signed. Raises Refused `signature_invalid`, also for somebody unknown."""
+        ispb = request.headers.get(INSTITUTION, "")
+        signature = self._signatures.get(ispb)
+        if signature is None:
+            raise Refused("signature_invalid", "X-Institution names no customer")
+        signature.verify(request.headers, request.body, datetime.now(UTC))
+        return ispb
+
+    def _require_customer(self, ispb: str) -> None:
+        if ispb not in self._signatures:
+            raise Refused("customer_unknown", f"{ispb} is no customer", field="ispb")
+
+    def _pay(self, wanted: PayBrCode) -> Paid:
+        key, amount, txid = self._payable(wanted)
+        return self._psp.receive(
+            wanted.ispb, key, amount, payer=wanted.payer, txid=txid, copies=wanted.copies
+        )
+
+    def _payable(self, wanted: PayBrCode) -> tuple[str, int, str | None]:
+        """Key, centavos and txid. Raises Refused when the code cannot be paid."""
+        self._require_customer(wanted.ispb)
+        code = brcode.parse(wanted.br_code)
+        if code.key is None:
+            raise Refused("code_not_static", "only static codes are paid here", field="br_code")
+        amount = wanted.amount or code.amount
+        if amount is None:
+            raise Refused("amount_missing", "neither you nor the code say how much", field="amount")
+        return code.key, amount, code.txid
+
+
+_DOORS: dict[tuple[str, str], Door] = {
+    ("POST", "payments"): Doors.take_order,
+    ("GET", "payments"): Doors.show_order,
+    ("GET", "dict"): Doors.show_owner,
+    ("POST", "pay"): Doors.pay,
+    ("POST", "pay-many"): Doors.pay_many,
+    ("POST", "pay-key"): Doors.pay_key,
+    ("GET", "orders"): Doors.show_any_order,
+    ("GET", "statistics"): Doors.show_statistics,
+    ("GET", "health"): Doors.show_health,
+}
+
+_ORDER = msgspec.json.Decoder(PaymentOrder)
+_PAY = msgspec.json.Decoder(PayBrCode)
+_PAY_MANY = msgspec.json.Decoder(PayMany)
+_PAY_KEY = msgspec.json.Decoder(PayKey)
+_encode = msgspec.json.Encoder().encode
+
+
+def _wanted(ispb: str, said: PaymentOrder, rest: str) -> Order:
+    """The order as said, checked as SPI would. Raises Refused with BACEN's code in the details."""
+    if rest:
+        raise Refused("not_found", "orders are posted to /payments")
+    if not is_end_to_end_id(said.end_to_end_id):
+        raise _rejected("FF08", "a malformed end-to-end id", "end_to_end_id")
+    amount = centavos_of(said.amount)
+    if amount == 0:
+        raise _rejected("AM01", "an amount of zero", "amount")
+    _, key = classify(said.pix_key)
+    return Order(ispb=ispb, end_to_end_id=said.end_to_end_id, amount=amount, pix_key=key)
+
+
+def _rejected(reason_code: str, message: str, field: str) -> Refused:
+    details = {"reason_code": reason_code}
+    return Refused("order_invalid", message, field=field, details=details)
+
+
+def _order_reply(order: Order) -> OrderReply:
+    return OrderReply(state=order.state, reason_code=order.reason_code)
+
+
+def _decode(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Refused("request_invalid", str(error)) from None
+
+
+def _reply(status: int, body: object) -> Response:
+    return Response(status=status, body=_encode(body), headers=_JSON)
+
+
+def _refusal(refused: Refused) -> Response:
+    body = ErrorReply(
+        code=refused.code,
+        message=refused.message,
+        reason_code=refused.details.get("reason_code"),
+    )
+    return _reply(_STATUS_OF.get(refused.code, 422), body)

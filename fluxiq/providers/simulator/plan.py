@@ -1,0 +1,47 @@
+"""Magic recipient keys: the part before the `@` says how an order fares, in a plan.
+
+`confirmed`, `rejected-<BACEN code>`, `slow`, `lost`, `lost-never`, `duplicate`, `disorder`,
+`silent`; anything else is confirmed. A suffix tells keys apart: `slow+17@example.com`.
+"""
+
+import re
+
+from msgspec import Struct
+
+_MAGIC = re.compile(r"([a-z-]+?)(?:-([a-z]{2}[a-z0-9]{2}))?(?:[+.][^@]*)?@.*")
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What happens to an order that is not simply accepted, confirmed and told once."""
+
+    reason_code: str | None = None  # rejected, with this code
+    is_slow: bool = False
+    arrives: bool = True  # False: the first try is lost before it was read
+    answers: bool = True  # False: accepted, but the connection closes without a word
+    tells: bool = True  # False: only an enquiry finds out
+    tells_first: bool = False  # the notice overtakes the answer to the order
+    contradicts: bool = False  # a late rejection follows the confirmation
+    copies: int = 1
+
+
+CONFIRMED = Plan()
+
+_PLANS = {
+    "slow": Plan(is_slow=True),
+    "lost": Plan(answers=False),
+    "lost-never": Plan(arrives=False),
+    "duplicate": Plan(copies=3),
+    "disorder": Plan(tells_first=True, contradicts=True),
+    "silent": Plan(tells=False),
+}
+
+
+def plan_of(pix_key: str) -> Plan:
+    match = _MAGIC.fullmatch(pix_key)
+    if match is None:
+        return CONFIRMED
+
+    word, code = match.groups()
+    if word == "rejected" and code:
+        return Plan(reason_code=code.upper())
+    return _PLANS.get(f"{word}-{code}" if code else word, CONFIRMED)

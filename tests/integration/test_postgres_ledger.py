@@ -1,0 +1,634 @@
+"""The ledger in Postgres: the model's answers code for code, whoever else writes meanwhile."""
+
+import itertools
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Any, Final, ParamSpec, TypeVar
+
+import asyncpg
+import pytest
+import trio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fluxiq.asyncio_host import AsyncioHost, open_asyncio_host
+from fluxiq.domain.records import (
+    AccountFlags,
+    Balance,
+    LedgerAccount,
+    Transfer,
+    TransferFlags,
+    TransferStatus,
+)
+from fluxiq.errors import Unavailable, Unknown
+from fluxiq.ledgers import postgres as room
+from fluxiq.ledgers.decision import Change, Decision
+from fluxiq.ledgers.limits import AMOUNT_MAX, TRANSFERS_MAX
+from fluxiq.ledgers.model import ModelLedger
+from fluxiq.ledgers.postgres import PostgresLedger
+from fluxiq.stores.migrate import MIGRATIONS, migrate, read_migrations
+from fluxiq.stores.pool import Connection, Postgres, open_postgres
+from tests.support.servers import free_port
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+LEDGER: Final = 76
+SCHEMA: Final = "inst_12345678"
+SETTLEMENT, CUSTOMER, NOBODY = 1, 2, 99
+S = TransferStatus
+LIMITED = AccountFlags.DEBITS_MUST_NOT_EXCEED_CREDITS
+FLAGS = {
+    SETTLEMENT: AccountFlags.NONE,
+    CUSTOMER: LIMITED,
+    3: LIMITED,
+    4: AccountFlags.CREDITS_MUST_NOT_EXCEED_DEBITS,
+}
+MIGRATION = next(one for one in read_migrations(MIGRATIONS / "institution") if one.name == "ledger")
+
+
+def account(id_: int, flags: AccountFlags = AccountFlags.NONE) -> LedgerAccount:
+    return LedgerAccount(id=id_, ledger=LEDGER, code=1, flags=flags)
+
+
+def pay(id_: int, amount: int, **changes: Any) -> Transfer:
+    """From the customer to the settlement account, unless said otherwise."""
+    fields: dict[str, Any] = {"debit_account_id": CUSTOMER, "credit_account_id": SETTLEMENT}
+    fields |= {"id": id_, "ledger": LEDGER, "code": 1, "amount": amount}
+    return Transfer(**fields | changes)
+
+
+def fund(id_: int, amount: int, **changes: Any) -> Transfer:
+    accounts = {"debit_account_id": SETTLEMENT, "credit_account_id": CUSTOMER}
+    return pay(id_, amount, **accounts | changes)
+
+
+def hold(id_: int, amount: int) -> Transfer:
+    return pay(id_, amount, flags=TransferFlags.PENDING)
+
+
+def post(id_: int, hold_id: int, amount: int = AMOUNT_MAX) -> Transfer:
+    flags = TransferFlags.POST_PENDING_TRANSFER
+    return Transfer(id=id_, ledger=0, code=0, amount=amount, pending_id=hold_id, flags=flags)
+
+
+def void(id_: int, hold_id: int) -> Transfer:
+    flags = TransferFlags.VOID_PENDING_TRANSFER
+    return Transfer(id=id_, ledger=0, code=0, amount=0, pending_id=hold_id, flags=flags)
+
+
+def opened(host: AsyncioHost, where: str) -> AbstractAsyncContextManager[Postgres]:
+    return open_postgres(
+        host,
+        {"dsn": where, "server_settings": {"search_path": SCHEMA}},
+        size=4,
+        application_name="fluxiq test",
+        statement_timeout=5.0,
+    )
+
+
+async def fetch(connection: Connection, query: str, *args: object) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in await connection.fetch(query, *args)]
+
+
+async def execute(connection: Connection, *statements: str) -> None:
+    for statement in statements:
+        await connection.execute(statement)
+
+
+async def assert_debits_equal_credits(pg: Postgres) -> None:
+    """I1, and that the counters are the sums of the history."""
+    assert await pg.run(fetch, MIGRATION.check) == []
+    [(counted, recorded)] = await pg.run(
+        fetch,
+        """
+        SELECT
+            (SELECT coalesce(sum(debits_posted), 0) FROM ledger_accounts),
+            (SELECT coalesce(sum(amount), 0) FROM ledger_transfers WHERE flags IN (0, 4))
+        """,
+    )
+    assert counted == recorded
+
+
+@pytest.fixture
+async def pg(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[Postgres]:
+    async with opened(asyncio_host, postgres_database) as postgres:
+        await migrate(postgres, SCHEMA, [MIGRATION])
+        yield postgres
+        await assert_debits_equal_credits(postgres)
+
+
+@pytest.fixture
+async def ledger(pg: Postgres) -> PostgresLedger:
+    """A settlement account without limits, and a customer with 1000."""
+    ledger = PostgresLedger(pg, LEDGER)
+    await ledger.create_accounts([account(id_, flags) for id_, flags in FLAGS.items()])
+    assert await ledger.create_transfers([fund(1, 1000)]) == [S.CREATED]
+    return ledger
+
+
+@pytest.fixture
+async def other_process(
+    asyncio_host: AsyncioHost, postgres_database: str
+) -> AsyncIterator[PostgresLedger]:
+    """A second ledger with connections of its own on the tables of `ledger`."""
+    async with opened(asyncio_host, postgres_database) as postgres:
+        yield PostgresLedger(postgres, LEDGER)
+
+
+async def customer_of(ledger: PostgresLedger) -> Balance:
+    return (await ledger.balances([CUSTOMER]))[CUSTOMER]
+
+
+async def all_at_once(
+    ledgers: Sequence[PostgresLedger], batches: Sequence[Sequence[Transfer]]
+) -> list[list[TransferStatus]]:
+    """One task per batch, spread over the ledgers; the answers, by batch."""
+    answers: dict[int, list[TransferStatus]] = {}
+
+    async def send(number: int) -> None:
+        ledger = ledgers[number % len(ledgers)]
+        answers[number] = await ledger.create_transfers(batches[number])
+
+    async with trio.open_nursery() as nursery:
+        for number in range(len(batches)):
+            nursery.start_soon(send, number)
+
+    return [answers[number] for number in range(len(batches))]
+
+
+# Random histories: few ids, few accounts and small amounts, so that everything collides.
+ids = st.integers(1, 12)
+accounts = st.sampled_from([1, 2, 3, 4, 5])  # 5 is nobody's
+amounts = st.integers(0, 6)
+flags_of_move = st.sampled_from([TransferFlags.NONE, TransferFlags.PENDING])
+flags_of_resolution = st.sampled_from(
+    [TransferFlags.POST_PENDING_TRANSFER, TransferFlags.VOID_PENDING_TRANSFER]
+)
+moves = st.builds(
+    pay,
+    ids,
+    amounts,
+    debit_account_id=accounts,
+    credit_account_id=accounts,
+    flags=flags_of_move,
+)
+resolutions = st.builds(
+    Transfer,
+    id=ids,
+    ledger=st.sampled_from([0, LEDGER]),
+    code=st.sampled_from([0, 1]),
+    amount=st.sampled_from([0, 1, 2, 3, AMOUNT_MAX]),
+    pending_id=ids,
+    flags=flags_of_resolution,
+)
+anything = st.builds(
+    Transfer,
+    id=st.integers(0, 12),
+    ledger=st.sampled_from([0, LEDGER, LEDGER + 1]),
+    code=st.integers(0, 2),
+    debit_account_id=st.integers(0, 5),
+    credit_account_id=st.integers(0, 5),
+    amount=amounts,
+    pending_id=st.integers(0, 12),
+    flags=st.integers(0, 7).map(lambda bits: TransferFlags(bits << 1)),
+)
+histories = st.lists(
+    st.lists(st.one_of(moves, moves, resolutions, anything), min_size=1, max_size=12),
+    min_size=1,
+    max_size=5,
+)
+
+
+def elsewhere(transfer: Transfer, base: int) -> Transfer:
+    """The same with numbers of its own, so that histories share tables without meeting."""
+    return Transfer(
+        id=transfer.id and transfer.id + base,
+        ledger=transfer.ledger,
+        code=transfer.code,
+        debit_account_id=transfer.debit_account_id and transfer.debit_account_id + base,
+        credit_account_id=transfer.credit_account_id and transfer.credit_account_id + base,
+        amount=transfer.amount,
+        pending_id=transfer.pending_id and transfer.pending_id + base,
+        flags=transfer.flags,
+    )
+
+
+class TestLikeTheModel:
+    def test_gives_the_same_answers_and_balances_to_random_histories(
+        self, postgres_database: str
+    ) -> None:
+        bases = itertools.count(1000, 1000)
+
+        async def compare(pg: Postgres, history: Sequence[Sequence[Transfer]]) -> None:
+            base = next(bases)
+            made = [account(id_ + base, flags) for id_, flags in FLAGS.items()]
+            model, real = ModelLedger(LEDGER), PostgresLedger(pg, LEDGER)
+            await model.create_accounts(made)
+            await real.create_accounts(made)
+
+            for batch in history:
+                sent = [elsewhere(transfer, base) for transfer in batch]
+                assert await real.create_transfers(sent) == await model.create_transfers(sent)
+
+            numbers = [one.id for one in made]
+            assert await real.balances(numbers) == await model.balances(numbers)
+            await assert_debits_equal_credits(pg)
+
+        async def run(history: Sequence[Sequence[Transfer]]) -> None:
+            async with open_asyncio_host() as host, opened(host, postgres_database) as pg:
+                await migrate(pg, SCHEMA, [MIGRATION])
+                await compare(pg, history)
+
+        @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @given(histories)
+        def every(history: Sequence[Sequence[Transfer]]) -> None:
+            trio.run(run, history)
+
+        every()
+
+    async def test_burns_the_id_of_a_hold_refused_for_funds(self, ledger: PostgresLedger) -> None:
+        assert await ledger.create_transfers([hold(10, 1001)]) == [S.EXCEEDS_CREDITS]
+        assert await ledger.create_transfers([fund(11, 1)]) == [S.CREATED]
+        assert await ledger.create_transfers([hold(10, 1001)]) == [S.ID_ALREADY_FAILED]
+        assert await ledger.create_transfers([hold(12, 1001)]) == [S.CREATED]
+
+    async def test_burns_the_id_of_a_post_whose_hold_is_unknown(
+        self, ledger: PostgresLedger
+    ) -> None:
+        assert await ledger.create_transfers([post(10, 11)]) == [S.PENDING_TRANSFER_NOT_FOUND]
+        assert await ledger.create_transfers([hold(11, 5)]) == [S.CREATED]
+        assert await ledger.create_transfers([post(10, 11)]) == [S.ID_ALREADY_FAILED]
+        assert await ledger.create_transfers([post(12, 11, 2)]) == [S.CREATED]
+        assert await customer_of(ledger) == Balance(
+            account_id=CUSTOMER, credits_posted=1000, debits_posted=2
+        )
+
+    async def test_answers_a_repeated_batch_with_exists_and_moves_nothing(
+        self, ledger: PostgresLedger
+    ) -> None:
+        batch = [fund(10, 5), hold(11, 7), post(12, 11, 3), hold(13, 2), void(14, 13), hold(15, 1)]
+        assert await ledger.create_transfers(batch) == [S.CREATED] * len(batch)
+        before = await ledger.balances(list(FLAGS))
+
+        assert await ledger.create_transfers(batch) == [S.EXISTS] * len(batch)
+        assert await ledger.balances(list(FLAGS)) == before
+
+    async def test_applies_an_id_that_comes_twice_in_a_batch_once(
+        self, ledger: PostgresLedger
+    ) -> None:
+        batch = [pay(10, 5), pay(10, 5), pay(10, 6), pay(11, 9999), pay(11, 1)]
+
+        assert await ledger.create_transfers(batch) == [
+            S.CREATED,
+            S.EXISTS,
+            S.EXISTS_WITH_DIFFERENT_AMOUNT,
+            S.EXCEEDS_CREDITS,
+            S.ID_ALREADY_FAILED,
+        ]
+        assert (await customer_of(ledger)).available == 995
+
+    async def test_refuses_a_transfer_of_another_institutions_ledger(
+        self, ledger: PostgresLedger
+    ) -> None:
+        held = hold(10, 5)
+        foreign_post = Transfer(
+            id=12,
+            ledger=LEDGER + 1,
+            code=1,
+            pending_id=10,
+            flags=TransferFlags.POST_PENDING_TRANSFER,
+        )
+
+        assert await ledger.create_transfers([held, pay(11, 5, ledger=77), foreign_post]) == [
+            S.CREATED,
+            S.TRANSFER_MUST_HAVE_THE_SAME_LEDGER_AS_ACCOUNTS,
+            S.PENDING_TRANSFER_HAS_DIFFERENT_LEDGER,
+        ]
+
+    async def test_refuses_what_it_does_not_support_before_anything_happens(
+        self, ledger: PostgresLedger
+    ) -> None:
+        with pytest.raises(ValueError, match="LINKED"):
+            await ledger.create_transfers([pay(10, 5), pay(11, 5, flags=TransferFlags.LINKED)])
+
+        assert await ledger.create_transfers([]) == []
+        assert (await customer_of(ledger)).available == 1000
+
+
+class TestManyWriters:
+    async def test_never_let_an_account_cross_its_limit(
+        self, ledger: PostgresLedger, other_process: PostgresLedger
+    ) -> None:
+        answers = await all_at_once(
+            [ledger, other_process], [[pay(100 + n, 60), hold(200 + n, 60)] for n in range(32)]
+        )
+
+        statuses = [status for answer in answers for status in answer]
+        assert statuses.count(S.CREATED) == 1000 // 60
+        assert statuses.count(S.EXCEEDS_CREDITS) == 64 - 1000 // 60
+        assert (await customer_of(ledger)).available == 1000 % 60
+
+    async def test_apply_the_same_transfer_once(
+        self, ledger: PostgresLedger, other_process: PostgresLedger
+    ) -> None:
+        answers = await all_at_once([ledger, other_process], [[pay(10, 60)]] * 16)
+
+        assert sorted(status for [status] in answers) == [S.CREATED] + [S.EXISTS] * 15
+        assert (await customer_of(ledger)).available == 940
+
+    async def test_either_post_a_hold_or_void_it(
+        self, ledger: PostgresLedger, other_process: PostgresLedger
+    ) -> None:
+        await ledger.create_transfers([hold(10 + n, 10) for n in range(8)])
+
+        for n in range(8):
+            answers = await all_at_once(
+                [ledger, other_process], [[post(50 + n, 10 + n)], [void(70 + n, 10 + n)]]
+            )
+            assert answers in (
+                [[S.CREATED], [S.PENDING_TRANSFER_ALREADY_POSTED]],
+                [[S.PENDING_TRANSFER_ALREADY_VOIDED], [S.CREATED]],
+            )
+
+        assert (await customer_of(ledger)).debits_pending == 0
+
+    async def test_either_apply_a_transfer_or_cancel_it(
+        self, ledger: PostgresLedger, other_process: PostgresLedger
+    ) -> None:
+        """Cancel or discover: the probe shares no account with the transfer, only its id."""
+        for n in range(8):
+            probe = pay(10 + n, 5, debit_account_id=NOBODY, credit_account_id=NOBODY + 1)
+            answers = await all_at_once([ledger, other_process], [[pay(10 + n, 5)], [probe]])
+            assert answers in (
+                [[S.CREATED], [S.EXISTS_WITH_DIFFERENT_DEBIT_ACCOUNT_ID]],
+                [[S.ID_ALREADY_FAILED], [S.DEBIT_ACCOUNT_NOT_FOUND]],
+            )
+
+    async def test_write_one_history_whose_timestamps_grow(
+        self, pg: Postgres, ledger: PostgresLedger, other_process: PostgresLedger
+    ) -> None:
+        batches = [[pay(100 * n + k, 1) for k in range(20)] for n in range(1, 9)]
+
+        await all_at_once([ledger, other_process], batches)
+
+        rows = await pg.run(fetch, "SELECT id FROM ledger_transfers ORDER BY timestamp OFFSET 1")
+        history = [id_.int for (id_,) in rows]
+        turns = [history[start : start + 20] for start in range(0, len(history), 20)]
+        assert sorted(turns) == [[one.id for one in batch] for batch in batches]
+
+    async def test_create_the_same_accounts_in_any_order(
+        self, ledger: PostgresLedger, other_process: PostgresLedger
+    ) -> None:
+        made = [account(id_) for id_ in range(500, 600)]
+
+        async with trio.open_nursery() as nursery:
+            for turn in range(8):
+                one = (ledger, other_process)[turn % 2]
+                nursery.start_soon(one.create_accounts, made if turn % 3 else made[::-1])
+
+        assert len(await ledger.balances(range(500, 700))) == 100
+
+
+class TestAHotAccount:
+    async def test_costs_one_row_update_for_a_whole_batch(
+        self, pg: Postgres, ledger: PostgresLedger
+    ) -> None:
+        await pg.run(
+            execute,
+            "CREATE TABLE updates (id uuid)",
+            """
+            CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN INSERT INTO updates VALUES (NEW.id); RETURN NULL; END'
+            """,
+            """
+            CREATE TRIGGER note AFTER UPDATE ON ledger_accounts
+            FOR EACH ROW EXECUTE FUNCTION note()
+            """,
+        )
+        batch = [fund(10 + n, 1) for n in range(TRANSFERS_MAX)]
+
+        assert await ledger.create_transfers(batch) == [S.CREATED] * TRANSFERS_MAX
+
+        updates = await pg.run(fetch, "SELECT id FROM updates ORDER BY id")
+        assert [id_.int for (id_,) in updates] == [SETTLEMENT, CUSTOMER]
+        assert (await customer_of(ledger)).credits_posted == 1000 + TRANSFERS_MAX
+
+
+class TestTheTables:
+    async def test_refuse_a_decision_that_crosses_a_limit(
+        self, pg: Postgres, ledger: PostgresLedger
+    ) -> None:
+        overdraft = Change(
+            account_id=CUSTOMER,
+            debits_pending=0,
+            debits_posted=1001,
+            credits_pending=0,
+            credits_posted=0,
+        )
+        wrong = Decision(
+            results=[S.CREATED], created=[pay(10, 1001)], burnt={}, changes=[overdraft]
+        )
+
+        with pytest.raises(asyncpg.CheckViolationError, match="debits_do_not_exceed_credits"):
+            await pg.transaction(room._write, wrong, 1)
+
+        assert await ledger.create_transfers([pay(10, 5)]) == [S.CREATED]
+
+    async def test_refuse_a_decision_that_resolves_a_hold_twice(
+        self, pg: Postgres, ledger: PostgresLedger
+    ) -> None:
+        await ledger.create_transfers([hold(10, 5), post(11, 10)])
+        again = Transfer(
+            id=12,
+            ledger=LEDGER,
+            code=1,
+            debit_account_id=CUSTOMER,
+            credit_account_id=SETTLEMENT,
+            amount=5,
+            pending_id=10,
+            flags=TransferFlags.POST_PENDING_TRANSFER,
+        )
+        wrong = Decision(results=[S.CREATED], created=[again], burnt={}, changes=[])
+
+        with pytest.raises(asyncpg.UniqueViolationError, match="ledger_transfers_resolving"):
+            await pg.transaction(room._write, wrong, 1)
+
+    async def test_have_every_account_that_a_decision_changes(
+        self, pg: Postgres, ledger: PostgresLedger
+    ) -> None:
+        change = Change(
+            account_id=NOBODY,
+            debits_pending=0,
+            debits_posted=0,
+            credits_pending=0,
+            credits_posted=5,
+        )
+        wrong = Decision(results=[S.CREATED], created=[pay(10, 5)], burnt={}, changes=[change])
+
+        with pytest.raises(AssertionError, match=r"wrote \(1, 0, 0\) rows instead of \(1, 0, 1\)"):
+            await pg.transaction(room._write, wrong, 1)
+
+        assert await ledger.create_transfers([pay(10, 5)]) == [S.CREATED]
+
+    async def test_keep_timestamps_growing_when_the_clock_goes_back(
+        self, pg: Postgres, ledger: PostgresLedger
+    ) -> None:
+        in_a_century = 4_900_000_000_000_000_000
+        await pg.run(execute, f"UPDATE ledger_clock SET last_timestamp = {in_a_century}")
+
+        await ledger.create_transfers([pay(10, 1), pay(11, 9999), pay(12, 1)])
+        await ledger.create_transfers([pay(13, 1)])
+
+        history = await pg.run(fetch, "SELECT id, timestamp FROM ledger_transfers ORDER BY 2")
+        assert [(id_.int, at - in_a_century) for id_, at in history[1:]] == [
+            (10, 1),
+            (12, 2),
+            (13, 4),
+        ]
+        [(burnt, status)] = await pg.run(fetch, "SELECT id, status FROM ledger_burnt_ids")
+        assert (burnt.int, status) == (11, "exceeds_credits")
+
+    async def test_tell_when_debits_and_credits_differ(self, pg: Postgres) -> None:
+        await PostgresLedger(pg, LEDGER).create_accounts([account(50)])
+        await pg.run(execute, "UPDATE ledger_accounts SET debits_posted = 1")
+
+        complaints = await pg.run(fetch, MIGRATION.check)
+
+        assert complaints == [("ledger 76: debits and credits differ",)]
+        await pg.run(execute, "UPDATE ledger_accounts SET debits_posted = 0")
+
+
+END_OF_SESSION: Final = "SELECT pg_terminate_backend(pg_backend_pid())"
+
+
+class Faulty:
+    """A pool whose connection breaks at a chosen moment of each transaction."""
+
+    def __init__(self, inner: Postgres, *, moment: str) -> None:
+        self._inner = inner
+        self._moment = moment
+
+    async def run(self, unit: room.Unit[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._inner.run(unit, *args, **kwargs)
+
+    async def transaction(self, unit: room.Unit[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        async def broken(connection: Connection) -> T:
+            if self._moment == "before the decision":
+                await connection.execute(END_OF_SESSION)
+
+            result = await unit(connection, *args, **kwargs)
+            if self._moment == "before the commit":
+                with suppress(asyncpg.PostgresError, OSError):
+                    await connection.execute(END_OF_SESSION)
+
+            return result
+
+        answer = await self._inner.transaction(broken)
+        if self._moment == "after the commit":
+            raise Unavailable("postgres", "the answer was lost")
+
+        return answer
+
+
+class TestAnOutage:
+    async def test_before_anything_was_sent_is_unavailable(self, asyncio_host: AsyncioHost) -> None:
+        nowhere = f"postgresql://postgres@127.0.0.1:{free_port()}/postgres"
+
+        async with opened(asyncio_host, nowhere) as postgres:
+            ledger = PostgresLedger(postgres, LEDGER)
+
+            with pytest.raises(Unavailable) as raised:
+                await ledger.create_transfers([pay(10, 5)])
+
+            assert raised.value.system == "ledger"
+            with pytest.raises(Unavailable, match="ledger"):
+                await ledger.create_accounts([account(5)])
+            with pytest.raises(Unavailable, match="ledger"):
+                await ledger.balances([CUSTOMER])
+
+    async def test_before_the_decision_is_unavailable_and_nothing_happened(
+        self, pg: Postgres, ledger: PostgresLedger
+    ) -> None:
+        broken = PostgresLedger(Faulty(pg, moment="before the decision"), LEDGER)
+
+        with pytest.raises(Unavailable):
+            await broken.create_transfers([pay(10, 5)])
+
+        assert await ledger.create_transfers([pay(10, 5)]) == [S.CREATED]
+
+    async def test_at_the_commit_is_unknown_and_the_same_transfer_again_settles_it(
+        self, pg: Postgres, ledger: PostgresLedger
+    ) -> None:
+        broken = PostgresLedger(Faulty(pg, moment="before the commit"), LEDGER)
+
+        with pytest.raises(Unknown) as raised:
+            await broken.create_transfers([pay(10, 5), pay(11, 5)])
+
+        assert raised.value.system == "ledger"
+        assert raised.value.reference == "2 transfers from a"
+        assert await ledger.create_transfers([pay(10, 5)]) == [S.CREATED]
+
+    async def test_after_the_commit_is_unknown_and_the_same_transfer_again_settles_it(
+        self, pg: Postgres, ledger: PostgresLedger
+    ) -> None:
+        broken = PostgresLedger(Faulty(pg, moment="after the commit"), LEDGER)
+
+        with pytest.raises(Unknown, match="the answer was lost"):
+            await broken.create_transfers([pay(10, 5)])
+
+        assert await ledger.create_transfers([pay(10, 5)]) == [S.EXISTS]
+        assert (await customer_of(ledger)).available == 995
+
+    async def test_of_patience_leaves_the_turn_to_the_others(
+        self, pg: Postgres, ledger: PostgresLedger, other_process: PostgresLedger
+    ) -> None:
+        """A caller that is cancelled while it waits for its turn has written nothing."""
+        taken = trio.Event()
+        leave = trio.Event()
+
+        async def keep_the_turn(connection: Connection) -> None:
+            await connection.execute("UPDATE ledger_clock SET last_timestamp = last_timestamp + 1")
+            taken.set()
+            for _ in range(500):
+                if leave.is_set():
+                    return
+
+                await connection.execute("SELECT pg_sleep(0.01)")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pg.transaction, keep_the_turn)
+            await taken.wait()
+
+            with trio.move_on_after(0.2) as patience:
+                await other_process.create_transfers([pay(10, 5)])
+
+            assert patience.cancelled_caught
+            leave.set()
+
+        assert await ledger.create_transfers([pay(10, 5)]) == [S.CREATED]
+
+
+class TestAccounts:
+    async def test_may_be_created_again_and_keep_their_money(self, ledger: PostgresLedger) -> None:
+        before = await ledger.balances(list(FLAGS))
+
+        await ledger.create_accounts([account(id_, flags) for id_, flags in FLAGS.items()] * 2)
+
+        assert await ledger.balances(list(FLAGS)) == before
+
+    async def test_with_one_id_and_two_meanings_are_an_assertion_that_shows_both(
+        self, ledger: PostgresLedger
+    ) -> None:
+        with pytest.raises(AssertionError, match=r"flags=<AccountFlags.DEB.*, not .*flags=<.*: 0>"):
+            await ledger.create_accounts([account(70), account(CUSTOMER)])
+
+        assert await ledger.balances([70]) == {}
+
+    async def test_of_another_ledger_are_an_assertion(self, ledger: PostgresLedger) -> None:
+        with pytest.raises(AssertionError, match="does not belong to ledger 76"):
+            await ledger.create_accounts([LedgerAccount(id=70, ledger=77, code=1)])
+
+    async def test_that_do_not_exist_have_no_balance(self, ledger: PostgresLedger) -> None:
+        assert set(await ledger.balances([0, CUSTOMER, NOBODY, CUSTOMER])) == {CUSTOMER}
+        assert await ledger.balances([]) == {}

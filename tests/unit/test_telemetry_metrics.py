@@ -1,0 +1,77 @@
+"""Metrics: the names of the product's surface, in a registry of their own."""
+
+import prometheus_client
+from prometheus_client.parser import text_string_to_metric_families
+
+from fluxiq.telemetry.metrics import Metrics
+
+SURFACE = {
+    "fluxiq_http_requests_total": {"method", "path", "status", "institution"},
+    "fluxiq_http_request_duration_seconds": {"method", "path", "institution"},
+    "fluxiq_pix_transactions_total": {"type", "status", "institution"},
+    "fluxiq_pix_transaction_amount_total": {"type", "status", "institution"},
+    "fluxiq_active_connections": {"institution"},
+    "ledger_operations_total": {"backend", "status", "institution"},
+    "ledger_operation_duration_seconds": {"backend", "institution"},
+    "ledger_active_backend": {"backend", "institution"},
+    "nats_messages_total": {"stream", "subject"},
+    "redis_connections_active": set(),
+    "pg_connections_active": {"institution"},
+    "pg_query_duration_seconds": {"institution"},
+}
+
+
+def fed() -> Metrics:
+    metrics = Metrics(process=False)
+    metrics.observe_http("GET", "/x/{id}", 200, "12345678", 0.002)
+    metrics.observe_pix("12345678", "in", "paid", 15000)
+    metrics.observe_ledger("12345678", "postgres", "created", 0.001, operations=3)
+    metrics.show_ledger_backend("12345678", "postgres", ["tigerbeetle", "postgres"])
+    metrics.connections.labels("12345678").inc()
+    metrics.nats_messages.labels("FLUXIQ", "FLUXIQ.12345678.pix.in").inc()
+    metrics.pg_connections.labels("12345678").set(8)
+    metrics.pg_seconds.labels("12345678").observe(0.001)
+    metrics.redis_connections.set(4)
+    return metrics
+
+
+def test_names_and_labels_are_the_surfaces_own() -> None:
+    labels: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(fed().exposition().decode()):
+        for sample in family.samples:
+            name = sample.name
+            for tail in ("_bucket", "_sum", "_count"):
+                name = name.removesuffix(tail) if family.type == "histogram" else name
+            labels.setdefault(name, set()).update(set(sample.labels) - {"le"})
+    assert labels == SURFACE
+
+
+def test_centavos_and_operations_add_up() -> None:
+    metrics = fed()
+    metrics.observe_pix("12345678", "in", "paid", 1)
+    of = metrics.registry.get_sample_value
+    labels = {"institution": "12345678", "type": "in", "status": "paid"}
+    assert of("fluxiq_pix_transaction_amount_total", labels) == 15001
+    assert of("fluxiq_pix_transactions_total", labels) == 2
+    ledger = {"institution": "12345678", "backend": "postgres", "status": "created"}
+    assert of("ledger_operations_total", ledger) == 3
+
+
+def test_one_ledger_is_active() -> None:
+    of = fed().registry.get_sample_value
+    values = [
+        of("ledger_active_backend", {"institution": "12345678", "backend": backend})
+        for backend in ("postgres", "tigerbeetle")
+    ]
+    assert values == [1, 0]
+
+
+def test_two_platforms_in_one_process_do_not_share_a_registry() -> None:
+    one, other = Metrics(process=False), Metrics(process=False)
+    one.redis_connections.set(1)
+    assert other.registry.get_sample_value("redis_connections_active") == 0
+    assert prometheus_client.REGISTRY.get_sample_value("redis_connections_active") is None
+
+
+def test_the_process_tells_of_itself() -> None:
+    assert b"process_resident_memory_bytes" in Metrics().exposition()
