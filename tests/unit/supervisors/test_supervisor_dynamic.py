@@ -145,7 +145,9 @@ async def test_own_budgets_are_isolated_and_a_spent_one_quarantines(lab: Lab) ->
         assert await two.call("fine", timeout=1) == "fine"
         assert [event.path for event in lab.told(EventKind.QUARANTINED)] == ["root/pool/one"]
 
-        with pytest.raises(Quarantined, match="1 restarts in 60 s, then BudgetSpent") as refused:
+        with pytest.raises(
+            Quarantined, match="1 restarts in 60 s, then root/pool/one gave up"
+        ) as refused:
             await one.call("hello", timeout=1)
         assert refused.value.retry_at > trio.current_time()
         assert not await one.cast("hello")
