@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from fluxiq.domain.records import Balance, LedgerAccount, Transfer, TransferStatus
 from fluxiq.errors import Unavailable, Unknown
+from fluxiq.ledgers.limits import TRANSFERS_MAX, check_transfers
 from fluxiq.ports import Ledger
 from supervisors import (
     Actor,
@@ -25,7 +26,6 @@ from supervisors import (
 )
 
 CALL_SECONDS_MAX = 10.0  # PIX leaves 40 s from order to settlement; a caller waits for a quarter
-TRANSFERS_MAX = 8189  # what fits into one TigerBeetle request
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ class LedgerByMail:
         await self._backend().create_accounts(accounts)
 
     async def create_transfers(self, transfers: Sequence[Transfer]) -> list[TransferStatus]:
+        check_transfers(transfers)  # here, so that a malformed one costs its own caller only
         if not transfers:
             return []
 

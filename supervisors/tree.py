@@ -17,6 +17,7 @@ from supervisors.errors import (
 )
 from supervisors.events import Event, EventLog
 from supervisors.registry import Ref, Registry
+from supervisors.slot import Slot
 from supervisors.snapshot import Node, Snapshot
 from supervisors.spec import DynamicSpec, SupervisorSpec, registered_name, validate
 from supervisors.state import (
@@ -62,6 +63,8 @@ async def open_tree(
             await tree.runtime.finished.wait()
         sentinel.cancel(reason="the tree has stopped")
 
+    if tree.runtime.interrupted is not None:
+        raise tree.runtime.interrupted
     if raised is not None:
         raise raised
     tree.raise_failure()
@@ -174,9 +177,7 @@ class Tree:
 
     def raise_failure(self) -> None:
         """Raise once what ended the tree, if it was not a stop."""
-        interrupted, outcome = self.runtime.interrupted, self.runtime.outcome
-        if interrupted is not None:
-            raise interrupted
+        outcome = self.runtime.outcome
         if outcome is None or outcome.kind is not OutcomeKind.GAVE_UP or self._failure_told:
             return
         self._failure_told = True
@@ -194,6 +195,7 @@ class Tree:
         root = self.runtime.root
         path = self.registry.holder(name) or self.registry.last_path(name)
         branch: Branch | None = root
+        slot: Slot | None = None
         for child_id in (path or f"{root.path}/{name}").split("/")[1:]:
             child = None if branch is None else branch.state.children.get(child_id)
             if branch is None or child is None:
@@ -202,8 +204,10 @@ class Tree:
                 return Quarantined(name, child.reason, child.retry_at)
             if not child.live:
                 return NoProcess(name, _absence(branch.child_path(child_id), child))
+            slot = branch.slots[child_id]
             branch = branch.branches.get(child_id)
-        return NoProcess(name, "it has no mailbox")
+        ending = slot is not None and slot.queue is not None
+        return NoProcess(name, "it is about to end" if ending else "it has no mailbox")
 
 
 async def _stop_when_cancelled(tree: Tree, scope: trio.CancelScope) -> None:

@@ -197,11 +197,14 @@ class ApiRequest(TrioRequest):
 
 
 class ApiConnection(TrioASGIHTTPConnection):
-    """One request under the ASGI server. A client that leaves cancels it, until it is answered.
+    """One request under the ASGI server. What has arrived whole is carried out, whoever leaves.
 
-    The end of an answer makes hypercorn say `http.disconnect` to the request it belongs to, and
-    quart-trio then cancels the very task that is still handing the connection back: it would never
-    again be idle, so neither time out nor close when the server stops.
+    quart-trio cancels a request when its client leaves: a payment would stop half way, and wait for
+    the sweeper. A body that will never be whole is not waited for, though.
+
+    The end of an answer looks the same: hypercorn says `http.disconnect`, and the task that is
+    handing back the connection would be cancelled. The connection would then never be idle again,
+    and neither time out nor close when the server stops.
     """
 
     _answering = False
@@ -210,7 +213,8 @@ class ApiConnection(TrioASGIHTTPConnection):
         self, nursery: trio.Nursery, request: Request, receive: ASGIReceiveCallable
     ) -> None:
         await ASGIHTTPConnection.handle_messages(self, request, receive)
-        if not self._answering:
+        assert isinstance(request.body, DrainedBody), "the app's request class is ours"
+        if not (self._answering or request.body.ended.is_set()):
             nursery.cancel_scope.cancel()
 
     async def handle_request(  # type: ignore[override]

@@ -65,7 +65,7 @@ class Hub:
         return client
 
     def close(self) -> None:
-        """End every subscription: the server stops."""
+        """End the subscriptions there are: the server stops, or is restarted beside us."""
         for clients in self._clients.values():
             for client in clients:
                 client.close()

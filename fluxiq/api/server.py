@@ -33,7 +33,7 @@ SILENT_SECONDS: Final = 20  # then the kernel asks a peer whether it is still th
 
 # A peer that takes nothing for this long is gone. hypercorn's sends are shielded: without this one
 # such peer would keep the server from ever stopping.
-UNREAD_MILLISECONDS: Final = 15_000
+UNREAD_MILLISECONDS: Final = 10_000
 
 _log = structlog.get_logger("fluxiq.api")
 

@@ -11,7 +11,8 @@ from quart import Response, request
 from quart_trio import QuartTrio
 
 from fluxiq.api.server import Address, serve
-from fluxiq.settings import Http
+from fluxiq.settings import Http, Log
+from fluxiq.telemetry import logs
 
 
 def echo_app() -> QuartTrio:
@@ -44,4 +45,5 @@ async def _main() -> None:
 
 
 if __name__ == "__main__":
+    logs.configure(Log(format="json", level="error"), sys.stderr)
     trio.run(_main)

@@ -18,7 +18,7 @@ from fluxiq.couriers.addresses import Forbidden, resolve
 from fluxiq.domain import standard_webhooks
 from fluxiq.domain.records import Delivery, WebhookEndpoint
 from fluxiq.errors import Refused
-from fluxiq.http1 import HttpClient, NoAnswer, NotSent, secure
+from fluxiq.http1 import HttpClient, NoAnswer, NotSent, Stream, secure
 from fluxiq.settings import Webhooks
 
 # What a merchant answers is not read for content, so little of it is read.
@@ -59,7 +59,7 @@ class WebhookSender:
             yield sender
         finally:
             for client in sender._clients.values():
-                await client.aclose()
+                client.close()
 
     async def deliver(
         self, endpoint: WebhookEndpoint, delivery: Delivery, now: datetime
@@ -74,7 +74,7 @@ class WebhookSender:
             signature = standard_webhooks.sign(
                 endpoint.secret, delivery.event_id, timestamp, delivery.body
             )
-            response = await (await self._client(place)).request(
+            response = await self._client(place).request(
                 "POST",
                 place.target,
                 headers={
@@ -96,13 +96,13 @@ class WebhookSender:
             return result
         return replace(result, error=f"answered {response.status}")
 
-    async def _client(self, place: "_Place") -> HttpClient:
+    def _client(self, place: "_Place") -> HttpClient:
         """The client of an origin; the one not used for longest makes room for a new one."""
         origin = (place.is_secure, place.host_header)
         client = self._clients.pop(origin, None)
         if client is None:
             if len(self._clients) >= ORIGINS_MAX:
-                await self._clients.pop(next(iter(self._clients))).aclose()
+                self._clients.pop(next(iter(self._clients))).close()
             client = HttpClient(
                 partial(self._connect, place),
                 place.host_header,
@@ -112,7 +112,7 @@ class WebhookSender:
         self._clients[origin] = client
         return client
 
-    async def _connect(self, place: "_Place") -> trio.abc.Stream:
+    async def _connect(self, place: "_Place") -> Stream:
         """Raises NotSent: to the client, a forbidden address is one that cannot be reached."""
         allowed = self._settings.allow_loopback
         try:

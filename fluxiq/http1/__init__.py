@@ -5,7 +5,7 @@ Why not httpx: one POST over a warm connection cost 1.51 ms of CPU with httpx, 0
 Framing is llhttp's; this package adds connections, limits and deadlines, and nothing else.
 """
 
-from fluxiq.http1.client import HttpClient, NoAnswer, NotSent, secure, tcp_connector
+from fluxiq.http1.client import HttpClient, NoAnswer, NotSent, Stream, secure, tcp_connector
 from fluxiq.http1.messages import Request, Response
 from fluxiq.http1.server import Limits, bind, port_of, serve_http
 
@@ -16,6 +16,7 @@ __all__ = [
     "NotSent",
     "Request",
     "Response",
+    "Stream",
     "bind",
     "port_of",
     "secure",

@@ -20,7 +20,8 @@ HEADER_BYTES_MAX = 65_536
 IDLE_SECONDS_MAX = 20.0
 CONTINUE_BELOW = 200
 
-Connector = Callable[[], Awaitable[trio.abc.Stream]]
+Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+Connector = Callable[[], Awaitable[Stream]]
 
 
 class NotSent(Exception):
@@ -62,13 +63,13 @@ class HttpClient:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.aclose()
+        self.close()
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Close idle connections now, and those in use when their call ends."""
         self._closed = True
         while self._idle:
-            await trio.aclose_forcefully(self._idle.pop().stream)
+            self._idle.pop().close()
 
     async def request(
         self,
@@ -106,7 +107,7 @@ class HttpClient:
                     connection.idle_since = trio.current_time()
                     self._idle.append(connection)
                 else:
-                    await trio.aclose_forcefully(connection.stream)
+                    connection.close()
 
     async def _take(self) -> "_Connection":
         """The connection used last, if it still stands; else a new one. Raises NotSent."""
@@ -114,7 +115,7 @@ class HttpClient:
             connection = self._idle.pop()
             if connection.stands():
                 return connection
-            await trio.aclose_forcefully(connection.stream)
+            connection.close()
 
         try:
             return _Connection(await self._connect())
@@ -127,7 +128,7 @@ class HttpClient:
 def tcp_connector(host: str, port: int, tls: ssl.SSLContext | None = None) -> Connector:
     """Opens connections to a server that settings name. TLS is verified against `host`."""
 
-    async def connect() -> trio.abc.Stream:
+    async def connect() -> Stream:
         stream = await trio.open_tcp_stream(host, port)
         return stream if tls is None else await secure(stream, host, tls)
 
@@ -135,14 +136,14 @@ def tcp_connector(host: str, port: int, tls: ssl.SSLContext | None = None) -> Co
 
 
 async def secure(
-    stream: trio.abc.Stream, host: str, tls: ssl.SSLContext
-) -> trio.SSLStream[trio.abc.Stream]:
+    stream: trio.SocketStream, host: str, tls: ssl.SSLContext
+) -> trio.SSLStream[trio.SocketStream]:
     """TLS over `stream`, its handshake done: a wrong certificate fails before anything is sent."""
     secured = trio.SSLStream(stream, tls, server_hostname=host, https_compatible=True)
     try:
         await secured.do_handshake()
     except BaseException:
-        await trio.aclose_forcefully(stream)
+        stream.socket.close()
         raise
     return secured
 
@@ -150,8 +151,9 @@ async def secure(
 class _Connection:
     """One connection; `reusable` only between whole answers of a server that keeps it open."""
 
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self.stream = stream
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._socket = _socket_of(stream)
         self.reusable = False
         self.idle_since = 0.0
 
@@ -162,22 +164,23 @@ class _Connection:
         if trio.current_time() - self.idle_since > IDLE_SECONDS_MAX:
             return False
 
-        stream = self.stream
-        while isinstance(stream, trio.SSLStream):
-            stream = stream.transport_stream
-        if not isinstance(stream, trio.SocketStream):
-            return False
         poll = select.poll()
-        poll.register(stream.socket.fileno(), select.POLLIN)
+        poll.register(self._socket.fileno(), select.POLLIN)
         return not poll.poll(0)
+
+    def close(self) -> None:
+        """Hang up. Never waits, so that a cancelled caller leaks nothing; TLS's goodbye is not
+        needed where every message has its length.
+        """
+        self._socket.close()
 
     async def call(self, message: bytes, body_bytes_max: int) -> Response:
         self.reusable = False
         reply = _Reply(body_bytes_max)
         try:
-            await self.stream.send_all(message)
+            await self._stream.send_all(message)
             while reply.response is None:
-                reply.feed(await self.stream.receive_some(RECEIVE_BYTES))
+                reply.feed(await self._stream.receive_some(RECEIVE_BYTES))
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise NoAnswer(f"the connection broke: {error}") from None
         except httptools.HttpParserUpgrade:
@@ -187,6 +190,12 @@ class _Connection:
 
         self.reusable = reply.keeps_alive
         return reply.response
+
+
+def _socket_of(stream: Stream) -> trio.socket.SocketType:
+    return (
+        stream.socket if isinstance(stream, trio.SocketStream) else stream.transport_stream.socket
+    )
 
 
 class _Reply(Gathering):

@@ -171,18 +171,23 @@ async def _read_known(connection: Connection, transfers: Sequence[Transfer]) -> 
     holds = _uuids(transfer.pending_id for transfer in transfers)
     rows = await connection.fetch(
         """
-        SELECT * FROM ledger_transfers WHERE id = ANY ($1::uuid[])
+        SELECT id, debit_account_id, credit_account_id, amount, pending_id, ledger, code, flags
+        FROM ledger_transfers WHERE id = ANY ($1::uuid[])
         UNION ALL
-        SELECT * FROM ledger_transfers WHERE pending_id = ANY ($2::uuid[])
+        SELECT id, debit_account_id, credit_account_id, amount, pending_id, ledger, code, flags
+        FROM ledger_transfers WHERE pending_id = ANY ($2::uuid[])
+        UNION ALL
+        SELECT id, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        FROM ledger_burnt_ids WHERE id = ANY ($3::uuid[])
         """,
         list({*ids, *holds}),
         holds,
+        ids,
     )
-    found = [_transfer_of(row) for row in rows]
-    burnt = await connection.fetch("SELECT id FROM ledger_burnt_ids WHERE id = ANY ($1)", ids)
+    found = [_transfer_of(row) for row in rows if row["flags"] is not None]
     return Known(
         transfers={transfer.id: transfer for transfer in found},
-        burnt={row["id"].int for row in burnt},
+        burnt={row["id"].int for row in rows if row["flags"] is None},
         resolved={transfer.pending_id: transfer for transfer in found if transfer.pending_id},
     )
 

@@ -169,6 +169,8 @@ async def _grant(connection: Connection, role: str) -> None:
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA {role} TO {role};
         REVOKE INSERT, UPDATE, DELETE ON {role}.schema_migrations FROM {role};
         REVOKE UPDATE, DELETE ON {role}.audit_trail, {role}.receipts, {role}.walk_steps FROM {role};
+        REVOKE UPDATE, DELETE ON {role}.ledger_transfers, {role}.ledger_burnt_ids FROM {role};
+        REVOKE DELETE ON {role}.ledger_accounts, {role}.ledger_clock FROM {role};
         REVOKE DELETE ON {role}.inbox, {role}.payouts, {role}.charges, {role}.accounts FROM {role};
         """
     )

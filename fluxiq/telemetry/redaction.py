@@ -25,7 +25,7 @@ _SECRETS = frozenset(
 # API keys, webhook secrets, JWTs, passwords in URLs, documents as people write them.
 _SHAPES = re.compile(
     r"(?P<hidden>\bsk_(?:live|test)_\w+|\bwhsec_[\w+/=]+|\beyJ[\w-]+\.[\w-]+\.[\w-]+"
-    r"|(?<=://)[^\s/@]+:[^\s/@]+(?=@))"
+    r"|(?<=://)[^\s/@]*:[^\s/@]+(?=@))"
     r"|(?P<document>\b\d{3}\.\d{3}\.\d{3}-\d{2}\b|\b[\dA-Z]{2}\.[\dA-Z]{3}\.[\dA-Z]{3}/[\dA-Z]{4}-\d{2}\b)"
 )
 

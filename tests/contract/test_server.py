@@ -1,7 +1,7 @@
 """The server on a real socket: how it starts, what it bears, and how it stops."""
 
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import httpx
@@ -11,6 +11,7 @@ from hypercorn.utils import LifespanFailureError
 
 from fluxiq.api import server
 from fluxiq.api.server import bind, serve
+from fluxiq.domain.records import Transfer, TransferStatus
 from fluxiq.errors import StartRefused
 from tests.support.api_twin import ISPB, Served, World, bearer, serving
 
@@ -212,6 +213,33 @@ async def test_a_client_that_hangs_up_leaves_the_server_well() -> None:
                 stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         async with httpx.AsyncClient() as client:
             assert (await client.get(f"{served.url}/livez")).status_code == 200
+
+
+async def test_a_payment_whose_client_hangs_up_is_carried_out() -> None:
+    world = World()
+    arrived, go = trio.Event(), trio.Event()
+    hold = world.ledger.create_transfers
+
+    async def slowly(transfers: Sequence[Transfer]) -> list[TransferStatus]:
+        arrived.set()
+        await go.wait()
+        return await hold(transfers)
+
+    world.ledger.create_transfers = slowly  # type: ignore[method-assign]
+    body = (
+        b'{"amount": 100, "recipient": {"pix_key": "somebody@example.com"}, "idempotency_key": "k"}'
+    )
+    async with serving(world) as served:
+        async with stream_to(served) as stream:
+            head = HEAD.replace(b"charges", b"payouts") + authorization(world)
+            await stream.send_all(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            await arrived.wait()
+        await trio.sleep(0.1)  # the server sees that nobody is there any more
+        go.set()
+        await _until(lambda: bool(world.relay.rung))
+    [(_, _, replay)] = world.store.answers.values()
+    assert replay is not None
+    assert not replay.refused
 
 
 async def test_an_application_that_cannot_start_is_told_as_itself() -> None:

@@ -3,13 +3,15 @@
 import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
+from random import Random
 from typing import Any, Final, ParamSpec, TypeVar
 
 import asyncpg
 import pytest
 import trio
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from fluxiq.asyncio_host import AsyncioHost, open_asyncio_host
 from fluxiq.domain.records import (
@@ -23,7 +25,7 @@ from fluxiq.domain.records import (
 from fluxiq.errors import Unavailable, Unknown
 from fluxiq.ledgers import postgres as room
 from fluxiq.ledgers.decision import Change, Decision
-from fluxiq.ledgers.limits import AMOUNT_MAX, TRANSFERS_MAX
+from fluxiq.ledgers.limits import AMOUNT_MAX, ID_MAX, TRANSFERS_MAX
 from fluxiq.ledgers.model import ModelLedger
 from fluxiq.ledgers.postgres import PostgresLedger
 from fluxiq.stores.migrate import MIGRATIONS, migrate, read_migrations
@@ -157,60 +159,80 @@ async def all_at_once(
     return [answers[number] for number in range(len(batches))]
 
 
-# Random histories: few ids, few accounts and small amounts, so that everything collides.
-ids = st.integers(1, 12)
-accounts = st.sampled_from([1, 2, 3, 4, 5])  # 5 is nobody's
-amounts = st.integers(0, 6)
-flags_of_move = st.sampled_from([TransferFlags.NONE, TransferFlags.PENDING])
-flags_of_resolution = st.sampled_from(
-    [TransferFlags.POST_PENDING_TRANSFER, TransferFlags.VOID_PENDING_TRANSFER]
-)
-moves = st.builds(
-    pay,
-    ids,
-    amounts,
-    debit_account_id=accounts,
-    credit_account_id=accounts,
-    flags=flags_of_move,
-)
-resolutions = st.builds(
-    Transfer,
-    id=ids,
-    ledger=st.sampled_from([0, LEDGER]),
-    code=st.sampled_from([0, 1]),
-    amount=st.sampled_from([0, 1, 2, 3, AMOUNT_MAX]),
-    pending_id=ids,
-    flags=flags_of_resolution,
-)
-anything = st.builds(
-    Transfer,
-    id=st.integers(0, 12),
-    ledger=st.sampled_from([0, LEDGER, LEDGER + 1]),
-    code=st.integers(0, 2),
-    debit_account_id=st.integers(0, 5),
-    credit_account_id=st.integers(0, 5),
-    amount=amounts,
-    pending_id=st.integers(0, 12),
-    flags=st.integers(0, 7).map(lambda bits: TransferFlags(bits << 1)),
-)
-histories = st.lists(
-    st.lists(st.one_of(moves, moves, resolutions, anything), min_size=1, max_size=12),
-    min_size=1,
-    max_size=5,
-)
+def history_of(seed: int) -> list[list[Transfer]]:
+    """Batches in which most transfers could work, and the others come close to one that did."""
+    random = Random(seed)
+    sent = [pay(1, 9, debit_account_id=4), fund(2, 9), fund(3, 9, credit_account_id=3)]
+    batches = [list(sent)]
+
+    for _ in range(random.randint(1, 4)):
+        batch = [
+            _next(random, sent, id_=len(sent) + number + 1)
+            for number in range(random.randint(1, 25))
+        ]
+        batches.append(batch)
+        sent += batch
+
+    return batches
+
+
+def _next(random: Random, sent: Sequence[Transfer], *, id_: int) -> Transfer:
+    earlier = random.choice(sent)
+    kind = random.random()
+
+    if kind < 0.4:
+        debit, credit = random.choice(
+            [(1, 2), (1, 3), (2, 1), (2, 3), (3, 1), (4, 1), (1, 4), (5, 1), (1, 5)]
+        )
+        flags = random.choice([TransferFlags.NONE, TransferFlags.PENDING, TransferFlags.PENDING])
+        amount = random.randint(0, 6)
+        return pay(id_, amount, debit_account_id=debit, credit_account_id=credit, flags=flags)
+
+    if kind < 0.7:
+        holds = [one.id for one in sent if one.flags == TransferFlags.PENDING and one.id < ID_MAX]
+        hold_id = random.choice(holds or [1])
+        resolution = random.choice([post, void])(id_, hold_id)
+        return _changed(random, resolution) if kind < 0.6 else resolution
+
+    if kind < 0.9:
+        return _changed(random, replace(earlier, id=random.choice([earlier.id, id_])))
+
+    return earlier
+
+
+def _changed(random: Random, transfer: Transfer) -> Transfer:
+    """One field different, perhaps to something that makes no sense."""
+    field = random.choice(sorted(CHANGES))
+    if field == "flags" and transfer.amount == AMOUNT_MAX:
+        transfer = replace(transfer, amount=3)  # only a post may say "all of it"
+
+    return replace(transfer, **{field: random.choice(CHANGES[field])})
+
+
+CHANGES: Final[dict[str, list[Any]]] = {
+    "id": [0, ID_MAX, 10_000],
+    "ledger": [0, LEDGER, LEDGER + 1],
+    "code": [0, 1, 2],
+    "debit_account_id": [0, 1, 2, 3, 5],
+    "credit_account_id": [0, 1, 2, 3, 5],
+    "amount": [0, 1, 2, 3, 7],
+    "pending_id": [0, 1, 2, 10, 10_000],
+    "flags": [TransferFlags(bits << 1) for bits in range(8)],
+}
 
 
 def elsewhere(transfer: Transfer, base: int) -> Transfer:
     """The same with numbers of its own, so that histories share tables without meeting."""
-    return Transfer(
-        id=transfer.id and transfer.id + base,
-        ledger=transfer.ledger,
-        code=transfer.code,
-        debit_account_id=transfer.debit_account_id and transfer.debit_account_id + base,
-        credit_account_id=transfer.credit_account_id and transfer.credit_account_id + base,
-        amount=transfer.amount,
-        pending_id=transfer.pending_id and transfer.pending_id + base,
-        flags=transfer.flags,
+
+    def moved(number: int) -> int:
+        return number + base if 0 < number < ID_MAX else number
+
+    return replace(
+        transfer,
+        id=moved(transfer.id),
+        debit_account_id=moved(transfer.debit_account_id),
+        credit_account_id=moved(transfer.credit_account_id),
+        pending_id=moved(transfer.pending_id),
     )
 
 
@@ -218,7 +240,7 @@ class TestLikeTheModel:
     def test_gives_the_same_answers_and_balances_to_random_histories(
         self, postgres_database: str
     ) -> None:
-        bases = itertools.count(1000, 1000)
+        bases = itertools.count(100_000, 100_000)
 
         async def compare(pg: Postgres, history: Sequence[Sequence[Transfer]]) -> None:
             base = next(bases)
@@ -235,15 +257,15 @@ class TestLikeTheModel:
             assert await real.balances(numbers) == await model.balances(numbers)
             await assert_debits_equal_credits(pg)
 
-        async def run(history: Sequence[Sequence[Transfer]]) -> None:
+        async def run(seed: int) -> None:
             async with open_asyncio_host() as host, opened(host, postgres_database) as pg:
                 await migrate(pg, SCHEMA, [MIGRATION])
-                await compare(pg, history)
+                await compare(pg, history_of(seed))
 
-        @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-        @given(histories)
-        def every(history: Sequence[Sequence[Transfer]]) -> None:
-            trio.run(run, history)
+        @settings(max_examples=100, deadline=None)
+        @given(st.integers(0, 2**32))
+        def every(seed: int) -> None:
+            trio.run(run, seed)
 
         every()
 
@@ -555,6 +577,27 @@ class TestAnOutage:
         with pytest.raises(Unavailable):
             await broken.create_transfers([pay(10, 5)])
 
+        assert await ledger.create_transfers([pay(10, 5)]) == [S.CREATED]
+
+    async def test_while_writing_is_unavailable_and_nothing_happened(
+        self, pg: Postgres, ledger: PostgresLedger
+    ) -> None:
+        await pg.run(
+            execute,
+            """
+            CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'
+            """,
+            """
+            CREATE TRIGGER die BEFORE UPDATE ON ledger_accounts
+            FOR EACH STATEMENT EXECUTE FUNCTION die()
+            """,
+        )
+
+        with pytest.raises(Unavailable):
+            await ledger.create_transfers([pay(10, 5)])
+
+        await pg.run(execute, "DROP TRIGGER die ON ledger_accounts")
         assert await ledger.create_transfers([pay(10, 5)]) == [S.CREATED]
 
     async def test_at_the_commit_is_unknown_and_the_same_transfer_again_settles_it(

@@ -1,6 +1,8 @@
 """The provider's doors: signed ones for its customers, open ones for people who pay."""
 
+import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -26,9 +28,10 @@ from fluxiq.providers.simulator.messages import (
     PayKey,
     PayMany,
 )
+from fluxiq.providers.simulator.orders import Order
 from fluxiq.providers.simulator.plan import plan_of
 from fluxiq.providers.simulator.postman import LANES, Postman
-from fluxiq.providers.simulator.psp import Order, Psp
+from fluxiq.providers.simulator.psp import Psp
 from fluxiq.providers.simulator.timetable import Timetable
 from fluxiq.providers.simulator_client import INSTITUTION
 from fluxiq.providers.simulator_messages import ErrorReply, OrderReply, OwnerReply, PaymentOrder
@@ -58,23 +61,29 @@ async def serve(
 
         listeners = await bind(config.host, config.port, name="the provider simulator")
 
-        async with trio.open_nursery() as nursery:
-            postmen = {one.ispb: _postman(one, timetable, psp) for one in config.customers}
-            for postman in postmen.values():
-                nursery.start_soon(postman.run)
+        async with AsyncExitStack() as links, trio.open_nursery() as nursery:
+            postmen = {}
+            for customer in config.customers:
+                client = await links.enter_async_context(_client(customer))
+                postmen[customer.ispb] = _postman(customer, client, timetable, psp)
+                nursery.start_soon(postmen[customer.ispb].run)
             psp.attach(postmen)
             nursery.start_soon(timetable.run)
             nursery.start_soon(serve_http, Doors(config, psp).answer, listeners)
             task_status.started(port_of(listeners))
 
 
-def _postman(customer: Customer, timetable: Timetable, psp: Psp) -> Postman:
+def _client(customer: Customer) -> HttpClient:
     parts = urlsplit(customer.notices_url)
     assert parts.hostname, "checked by the config"
-    connect = tcp_connector(parts.hostname, parts.port or 80)
-    client = HttpClient(connect, parts.netloc, connections_max=LANES)
-    signature = HmacSignature(customer.secret)
-    return Postman(client, parts.path, signature, timetable, psp.answered)
+    tls = ssl.create_default_context() if parts.scheme == "https" else None
+    connect = tcp_connector(parts.hostname, parts.port or (443 if tls else 80), tls)
+    return HttpClient(connect, parts.netloc, connections_max=LANES)
+
+
+def _postman(customer: Customer, client: HttpClient, timetable: Timetable, psp: Psp) -> Postman:
+    target = urlsplit(customer.notices_url).path
+    return Postman(client, target, HmacSignature(customer.secret), timetable, psp.answered)
 
 
 class Doors:

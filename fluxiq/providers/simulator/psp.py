@@ -7,49 +7,29 @@ import secrets
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 
 import trio
-from msgspec import Struct
 from msgspec.structs import replace
 
 from fluxiq.domain.identifiers import SUFFIX_LENGTH, build_end_to_end_id
-from fluxiq.domain.money import reais
 from fluxiq.errors import Unavailable
 from fluxiq.providers.simulator.config import ISPB, SimulatorConfig
 from fluxiq.providers.simulator.journal import Accepted, Answered, Ended, Journal, Line, Owed
 from fluxiq.providers.simulator.messages import Paid, SomePayer, Statistics
+from fluxiq.providers.simulator.orders import (
+    Order,
+    OrderState,
+    advance,
+    notices_of,
+    receipt_of,
+)
 from fluxiq.providers.simulator.plan import Plan, plan_of
 from fluxiq.providers.simulator.postman import Letter, Postman
 from fluxiq.providers.simulator.timetable import Timetable
-from fluxiq.providers.simulator_messages import (
-    OutcomeNotice,
-    OutcomeStatus,
-    Payer,
-    ReceiptNotice,
-)
+from fluxiq.providers.simulator_messages import OutcomeNotice, ReceiptNotice
 
-LATE_FACTOR = 5.0  # a contradiction comes this many times later than a confirmation
 LOST_MAX = 10_000  # first tries remembered as lost; a forgotten one is lost once more
 _LETTERS = string.ascii_letters + string.digits
-_CPF_LENGTH = 11
-
-
-class OrderState(StrEnum):
-    ACCEPTED = "accepted"
-    SETTLED = "settled"
-    REJECTED = "rejected"
-
-
-class Order(Struct, frozen=True, kw_only=True):
-    """An order of the customer `ispb`; `amount` in centavos."""
-
-    ispb: str
-    end_to_end_id: str
-    amount: int
-    pix_key: str
-    state: OrderState = OrderState.ACCEPTED
-    reason_code: str | None = None
 
 
 class Psp:
@@ -73,7 +53,14 @@ class Psp:
         for line in lines:
             match line:
                 case Accepted():
-                    self._keep(_order(line))
+                    self._keep(
+                        Order(
+                            ispb=line.ispb,
+                            end_to_end_id=line.end_to_end_id,
+                            amount=line.amount,
+                            pix_key=line.pix_key,
+                        )
+                    )
                 case Ended():
                     self._end(line)
                 case Owed():
@@ -149,19 +136,7 @@ class Psp:
         now = datetime.now(UTC)
         suffix = "".join(secrets.choice(_LETTERS) for _ in range(SUFFIX_LENGTH))
         end_to_end_id = build_end_to_end_id(ISPB, now, suffix)
-        is_person = len(payer.document) == _CPF_LENGTH
-        notice = ReceiptNotice(
-            endToEndId=end_to_end_id,
-            valor=reais(amount),
-            horario=now,
-            chave=pix_key,
-            txid=txid,
-            pagador=Payer(
-                nome=payer.name,
-                cpf=payer.document if is_person else None,
-                cnpj=None if is_person else payer.document,
-            ),
-        )
+        notice = receipt_of(end_to_end_id, pix_key, amount, payer, txid)
         # Of several copies, every second one claims to be news.
         self._owe(
             [
@@ -183,7 +158,8 @@ class Psp:
         self._answered_count += len(letters)
         for letter in letters:
             del self._owed[letter.number]
-            if waiting := self._answers.get(letter.number):
+            waiting = self._answers.get(letter.number)
+            if waiting is not None:
                 waiting.set()
 
     def statistics(self) -> Statistics:
@@ -211,17 +187,15 @@ class Psp:
             if self._orders[oldest].state is not OrderState.ACCEPTED:
                 del self._orders[oldest]
 
-    def _end(self, line: Ended) -> Order | None:
-        """The order after its end; None when it was over, or is forgotten."""
+    def _end(self, line: Ended) -> None:
+        """Nothing happens when it was over, or is forgotten."""
         order = self._orders.get(line.end_to_end_id)
-        if order is None or order.state is not OrderState.ACCEPTED:
-            return None
+        ended = order and advance(order, line.reason_code)
+        if not ended:
+            return
 
-        state = OrderState.REJECTED if line.reason_code else OrderState.SETTLED
-        ended = replace(order, state=state, reason_code=line.reason_code)
-        self._orders[order.end_to_end_id] = ended
+        self._orders[ended.end_to_end_id] = ended
         self._open -= 1
-        return ended
 
     def _schedule(self, order: Order, plan: Plan) -> None:
         delay = self._config.slow_seconds if plan.is_slow else self._config.confirm_seconds
@@ -238,7 +212,7 @@ class Psp:
         end = Ended(order.end_to_end_id, plan.reason_code)
         owed = [
             self._owed_notice(order.ispb, notice, seconds)
-            for notice, seconds in _notices(order, plan, self._config.confirm_seconds)
+            for notice, seconds in notices_of(order, plan, self._config.confirm_seconds)
         ]
         self._journal.write([end, *owed])
         self._end(end)
@@ -277,43 +251,3 @@ class Psp:
             postman.hand(letter)
         else:
             self._timetable.after(wait, lambda: postman.hand(letter))
-
-
-def _order(line: Accepted) -> Order:
-    return Order(
-        ispb=line.ispb,
-        end_to_end_id=line.end_to_end_id,
-        amount=line.amount,
-        pix_key=line.pix_key,
-    )
-
-
-def _notices(order: Order, plan: Plan, confirm_seconds: float) -> list[tuple[OutcomeNotice, float]]:
-    """What is said of an order that ends now, each with the seconds to wait before saying it."""
-    if not plan.tells:
-        return []
-
-    status = OutcomeStatus.REJECTED if plan.reason_code else OutcomeStatus.CONFIRMED
-    end_to_end_id = order.end_to_end_id
-    first = OutcomeNotice(
-        eventId=f"{end_to_end_id}-{status.lower()}",
-        endToEndId=end_to_end_id,
-        status=status,
-        valor=reais(order.amount),
-        horario=datetime.now(UTC),
-        motivo=plan.reason_code,
-    )
-    # Of several copies, every second one claims to be news.
-    said = [
-        (replace(first, eventId=f"{first.eventId}-{copy}") if copy % 2 else first, 0.0)
-        for copy in range(plan.copies)
-    ]
-    if plan.contradicts:
-        late = replace(
-            first,
-            eventId=f"{end_to_end_id}-late",
-            status=OutcomeStatus.REJECTED,
-            motivo="AB03",
-        )
-        said.append((late, LATE_FACTOR * confirm_seconds))
-    return said

@@ -48,7 +48,7 @@ from supervisors.state import (
 EXACT = Backoff(initial=1.0, factor=2.0, cap=8.0, jitter=0.0, stable_after=10.0)
 
 
-class CrashOnCommand(Exception):  # noqa: N818 -- it is a command
+class CrashOnCommand(Exception):
     pass
 
 
@@ -61,7 +61,7 @@ class Lab:
         self.began = 0.0
         self._commands: dict[str, tuple[trio.Event, list[bool]]] = {}
 
-    def worker(  # noqa: C901 -- one switch per way to misbehave
+    def worker(
         self,
         id: str,  # noqa: A002 -- as in the spec
         *,
@@ -111,6 +111,14 @@ class Lab:
         self.began = trio.current_time()
         async with open_tree(spec, seed=1, on_event=self.events.append) as tree:
             yield tree
+
+    async def run_to_end(self, spec: SupervisorSpec, *, crash: str = "") -> None:
+        """Open a tree, crash a worker if one is named, and wait for the root's end."""
+        async with self.open(spec) as tree:
+            if crash:
+                self.crash(crash)
+            with trio.fail_after(1000):
+                await tree.wait()
 
     def crash(self, worker_id: str) -> None:
         self._command(worker_id, crash=True)
@@ -196,7 +204,9 @@ class Table:
     def send(self, event: Input) -> None:
         self.state, self.effects = decide(self.state, event)
 
-    def event(self, verb: str, name: str) -> Input:  # noqa: PLR0911 -- a dictionary of verbs
+    def event(  # noqa: C901, PLR0911 -- a dictionary of verbs
+        self, verb: str, name: str
+    ) -> Input:
         now, child = self.now, self.state.children.get(name.removesuffix("'"))
         incarnation = 0 if child is None else child.incarnation - name.endswith("'")
         name = name.removesuffix("'")  # a's earlier incarnation is written a'
@@ -230,7 +240,7 @@ class Table:
         raise AssertionError(verb)
 
 
-def in_words(effect: Effect) -> str:
+def in_words(effect: Effect) -> str:  # noqa: PLR0911 -- a dictionary of effects
     match effect:
         case StartTask():
             return f"start {effect.child_id}#{effect.incarnation}"

@@ -36,7 +36,7 @@ class Diary(Actor):
     async def init(self, context: Context) -> None:
         self.write(f"init {context.incarnation}")
 
-    async def handle_call(self, message: Any, caller: Caller) -> object:  # noqa: ARG002
+    async def handle_call(self, message: Any, caller: Caller) -> object:
         if message == "crash":
             raise CrashOnCommand("as told")
         return message
@@ -127,7 +127,7 @@ async def test_failed_init_fails_the_start_without_terminate(
     lab: Lab, written: list[object]
 ) -> None:
     class Broken(Diary):
-        async def init(self, context: Context) -> None:  # noqa: ARG002
+        async def init(self, context: Context) -> None:
             raise CrashOnCommand("in init")
 
     with pytest.raises(StartFailed, match="root/a did not start: CrashOnCommand: in init"):

@@ -313,7 +313,7 @@ VERBS = ("crash", "return", "ready", "slow_start", "slow_stop", "due", "remove",
 @pytest.mark.parametrize("seed", range(150))
 def test_no_child_is_lost_on_a_random_walk(seed: int) -> None:
     """`decide` asserts its invariant after every step; at the end everybody must come up."""
-    choose = random.Random(seed)  # noqa: S311 -- not a secret
+    choose = random.Random(seed)
     restarts = choose.choice(list(Restart))
     table = choose.choice(
         [

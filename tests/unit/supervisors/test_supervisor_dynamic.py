@@ -14,6 +14,7 @@ from supervisors import (
     NoChild,
     NoProcess,
     Quarantined,
+    Restart,
     StartFailed,
     Strategy,
     SupervisorSpec,
@@ -22,7 +23,7 @@ from tests.unit.supervisors.supervision_kit import EXACT, CrashOnCommand, Lab, s
 
 
 class Echo(Actor):
-    async def handle_call(self, message: object, caller: Caller) -> object:  # noqa: ARG002
+    async def handle_call(self, message: object, caller: Caller) -> object:
         if message == "crash":
             raise CrashOnCommand("as told")
         return message
@@ -103,8 +104,6 @@ async def test_stopped_child_is_forgotten_and_its_key_is_free(lab: Lab) -> None:
 
 
 async def test_ended_temporary_children_are_forgotten(lab: Lab) -> None:
-    from supervisors import Restart  # noqa: PLC0415 -- only here
-
     def template(key: str) -> ChildSpec:
         return lab.worker(key, restart=Restart.TEMPORARY)
 

@@ -164,19 +164,20 @@ async def test_sibling_that_fails_to_start_again_retargets_the_retry(lab: Lab) -
 async def test_spent_budget_stops_children_in_reverse_and_raises_root_failed(lab: Lab) -> None:
     spec = lab.supervisor(lab.worker("a"), lab.worker("b"), lab.worker("c"), max_restarts=0)
     with pytest.raises(RootFailed, match="the tree failed: 0 restarts in 5 s, then b") as failed:
-        async with lab.open(spec) as tree:
-            lab.crash("b")
-            await tree.wait()
+        await lab.run_to_end(spec, crash="b")
     assert isinstance(failed.value.__cause__, CrashOnCommand)
     assert lab.order("down") == ["b", "c", "a"]
     assert [event.path for event in lab.told(EventKind.GAVE_UP)] == ["root"]
 
 
 async def test_root_failure_is_raised_on_leaving_the_block_if_nobody_waited(lab: Lab) -> None:
-    with pytest.raises(RootFailed):
+    async def leave() -> None:
         async with lab.open(lab.supervisor(lab.worker("a"), max_restarts=0)):
             lab.crash("a")
             await settle()
+
+    with pytest.raises(RootFailed):
+        await leave()
 
 
 async def test_failure_escalates_to_the_parent_which_restarts_the_branch(lab: Lab) -> None:
@@ -200,9 +201,7 @@ async def test_failure_escalates_to_the_parent_which_restarts_the_branch(lab: La
 async def test_root_failed_leads_link_by_link_to_the_first_failure(lab: Lab) -> None:
     sub = lab.supervisor(lab.worker("b"), id="sub", max_restarts=0)
     with pytest.raises(RootFailed) as failed:
-        async with lab.open(lab.supervisor(sub, max_restarts=0)) as tree:
-            lab.crash("b")
-            await tree.wait()
+        await lab.run_to_end(lab.supervisor(sub, max_restarts=0), crash="b")
     assert isinstance(failed.value.__cause__, BudgetSpent)
     assert isinstance(failed.value.__cause__.__cause__, CrashOnCommand)
 
@@ -223,9 +222,7 @@ async def test_slow_stop_of_a_failed_branch_cannot_hide_a_loop(lab: Lab) -> None
         max_restarts=0,
     )
     with pytest.raises(RootFailed):
-        async with lab.open(lab.supervisor(sub, max_restarts=2, max_seconds=5)) as tree:
-            with trio.fail_after(1000):
-                await tree.wait()
+        await lab.run_to_end(lab.supervisor(sub, max_restarts=2, max_seconds=5))
     assert len(lab.times("start", "bad")) == 3
 
 

@@ -3,7 +3,16 @@
 import pytest
 import trio
 
-from supervisors import INFINITY, ChildSpec, Context, DynamicSpec, EventKind, RootFailed
+from supervisors import (
+    INFINITY,
+    ChildSpec,
+    Context,
+    DynamicSpec,
+    EventKind,
+    NoChild,
+    NoProcess,
+    RootFailed,
+)
 from tests.unit.supervisors.supervision_kit import CrashOnCommand, Lab, settle, states
 
 
@@ -178,8 +187,6 @@ async def test_no_task_is_left_after_the_stop(lab: Lab) -> None:
 
 
 async def test_operations_after_the_end_say_so(lab: Lab) -> None:
-    from supervisors import NoChild, NoProcess  # noqa: PLC0415 -- only here
-
     async with lab.open(lab.supervisor(lab.worker("a"))) as tree:
         pass
     with pytest.raises(NoChild, match="its supervisor has ended"):
@@ -202,7 +209,5 @@ async def test_failing_supervisor_still_honours_stop_limits(lab: Lab) -> None:
         lab.worker("a", stop_seconds=2, shutdown=5), lab.worker("b"), max_restarts=0
     )
     with pytest.raises(RootFailed):
-        async with lab.open(spec) as tree:
-            lab.crash("b")
-            await tree.wait()
+        await lab.run_to_end(spec, crash="b")
     assert lab.times("down", "a") == [2]
