@@ -7,6 +7,7 @@ due, signs and posts it, and writes down how each attempt ended.
 import random
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import trio
@@ -18,11 +19,11 @@ from fluxiq.couriers.sender import WebhookSender
 from fluxiq.domain.records import Delivery, Room, Step, WebhookEndpoint
 from fluxiq.domain.standard_webhooks import retry_delay
 from fluxiq.errors import Unavailable, Unknown
-from fluxiq.ports import DeliveryAttempt
+from fluxiq.ports import DeliveryAttempt, Store
 from supervisors import ChildRefused, ChildSpec, Context
 
 LOOK_SECONDS_MAX = 5.0
-LEASE_MARGIN_SECONDS = 15.0  # beyond the longest delivery: then another sender may take it
+LEASE_MARGIN_SECONDS = 5.0  # beyond the longest delivery: then another sender may take it
 
 
 class CourierBell:
@@ -68,12 +69,13 @@ def webhook_sender(branch: Branch, endpoint_id: str) -> ChildSpec:
         endpoint = branch.endpoints[endpoint_id]
         bell = branch.courier_bells.setdefault(endpoint_id, Doorbell())
         weather = Weather(context.path)
+        ended = _Ended()
         context.report(url=endpoint.url)
         async with WebhookSender.open(branch.platform.settings.webhooks) as sender:
             context.ready()
             while True:
                 try:
-                    full = await _deliver(branch, sender, endpoint)
+                    full = await _deliver(branch, sender, endpoint, ended)
                     weather.cleared()
                 except (Unavailable, Unknown) as error:
                     await weather.ride_out(error)
@@ -84,29 +86,45 @@ def webhook_sender(branch: Branch, endpoint_id: str) -> ChildSpec:
     return ChildSpec(id=endpoint_id, start=start, shutdown=20.0)
 
 
-async def _deliver(branch: Branch, sender: WebhookSender, endpoint: WebhookEndpoint) -> bool:
+@dataclass(slots=True)
+class _Ended:
+    """Attempts that are over and not on paper yet: an outage in between must not forget them, or
+    the merchant is told again what it has taken.
+    """
+
+    attempts: list[DeliveryAttempt] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+    async def write_down(self, store: Store) -> None:
+        if self.attempts:
+            await store.finish_deliveries(self.attempts, self.steps)
+            self.attempts, self.steps = [], []
+
+
+async def _deliver(
+    branch: Branch, sender: WebhookSender, endpoint: WebhookEndpoint, ended: _Ended
+) -> bool:
     """One round; says whether there may be more to do at once."""
     settings, store = branch.platform.settings.webhooks, branch.links.get().store
+    await ended.write_down(store)
     deliveries = await store.claim_deliveries(
         endpoint.id,
         branch.platform.clock.now(),
         settings.deliver_seconds_max + LEASE_MARGIN_SECONDS,
         settings.concurrency,
     )
-    attempts: list[DeliveryAttempt] = []
-    steps: list[Step] = []
 
     async def attempt(delivery: Delivery) -> None:
         entered = branch.platform.clock.now()
-        ended = await _attempt(branch, sender, endpoint, delivery)
-        attempts.append(ended)
-        if delivery.reference and ended.delivered:
-            steps.append(
+        result = await _attempt(branch, sender, endpoint, delivery)
+        ended.attempts.append(result)
+        if delivery.reference and result.delivered:
+            ended.steps.append(
                 Step(
                     delivery.reference,
                     Room.COURIER,
                     entered,
-                    ended.at,
+                    result.at,
                     f"{delivery.event_type} {delivery.id}",
                 )
             )
@@ -115,8 +133,7 @@ async def _deliver(branch: Branch, sender: WebhookSender, endpoint: WebhookEndpo
         for delivery in deliveries:
             nursery.start_soon(attempt, delivery)
 
-    if attempts:
-        await store.finish_deliveries(attempts, steps)
+    await ended.write_down(store)
     return len(deliveries) == settings.concurrency
 
 

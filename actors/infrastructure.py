@@ -8,12 +8,14 @@ from actors.platform import Platform, PlatformLinks
 from actors.queues import STREAM, SUBJECTS, consumers_of
 from actors.weather import Weather
 from fluxiq.asyncio_host import open_asyncio_host
+from fluxiq.bus import Bus
 from fluxiq.errors import Unavailable
 from fluxiq.stores.provision import provision_institution, provision_platform
 from supervisors import ChildSpec, Context
 
 ADMIN_CONNECTIONS = 2
 MIGRATION_SECONDS_MAX = 60.0
+LOOK_SECONDS = 0.5
 ACK_SECONDS = 30.0  # a batch not acknowledged by then goes to another worker
 
 
@@ -46,7 +48,7 @@ def platform_links(platform: Platform) -> ChildSpec:
             weather.cleared()
             with platform.links.filled(links):
                 context.ready()
-                await trio.sleep_forever()
+                await _keep_queues(platform, links.bus, weather)
 
     return ChildSpec(id="links", start=start, start_timeout=60.0)
 
@@ -64,7 +66,7 @@ async def _open(platform: Platform, stack: AsyncExitStack) -> PlatformLinks:
 async def _provision(platform: Platform, links: PlatformLinks) -> None:
     """Twice is once: an institution that has its place keeps it."""
     await provision_platform(links.postgres)
-    await links.bus.ensure_stream(STREAM, SUBJECTS)
+    await _ensure_queues(platform, links.bus)
     for one in platform.settings.institutions:
         await provision_institution(
             links.postgres,
@@ -75,5 +77,28 @@ async def _provision(platform: Platform, links: PlatformLinks) -> None:
         )
         for command in platform.servers.redis_commands(one.ispb):
             await links.cache.administer(*command)
+
+
+async def _ensure_queues(platform: Platform, bus: Bus) -> None:
+    await bus.ensure_stream(STREAM, SUBJECTS)
+    for one in platform.settings.institutions:
         for consumer, subject in consumers_of(platform.settings, one.ispb):
-            await links.bus.ensure_consumer(STREAM, consumer, subject, ack_wait=ACK_SECONDS)
+            await bus.ensure_consumer(STREAM, consumer, subject, ack_wait=ACK_SECONDS)
+
+
+async def _keep_queues(platform: Platform, bus: Bus, weather: Weather) -> None:
+    """A server that comes back may have lost its stream, with a disk or for want of a sync: then it
+    gets a new one, and the outbox announces again what is not done.
+    """
+    seen = bus.statistics().connections
+    while True:
+        await trio.sleep(LOOK_SECONDS)
+        now = bus.statistics().connections
+        if now == seen:
+            continue
+        try:
+            await _ensure_queues(platform, bus)
+            seen = now
+            weather.cleared()
+        except Unavailable as error:
+            await weather.ride_out(error)

@@ -4,8 +4,9 @@ Whatever fails, it and those that start after it restart, and no other instituti
 """
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import trio
 
@@ -16,15 +17,17 @@ from actors.outbox_relay import outbox_relay
 from actors.pix_workers import order_worker, outcome_worker, receipt_worker
 from actors.platform import Platform
 from actors.schedules import schedules
+from actors.weather import Weather
 from actors.window import window
 from fluxiq import settings as config
+from fluxiq.errors import Unavailable, Unknown
 from fluxiq.ledgers.postgres import PostgresLedger
 from fluxiq.providers import open_provider
 from fluxiq.services.enroll import open_house
 from fluxiq.services.recent import Recent
 from fluxiq.services.tenant import RECENT_SECONDS, Tenant
 from fluxiq.stores.store import PostgresStore
-from supervisors import ChildSpec, Context, DynamicSpec, Strategy, SupervisorSpec
+from supervisors import INFINITY, ChildSpec, Context, DynamicSpec, Strategy, SupervisorSpec
 
 
 def institution(platform: Platform, ispb: str) -> SupervisorSpec:
@@ -106,12 +109,25 @@ def desk(branch: Branch) -> ChildSpec:
 
     async def start(context: Context) -> None:
         tenant = _tenant(branch, context)
-        await open_house(tenant)
+        await _ride_out(partial(open_house, tenant), Weather(context.path))
         with branch.tenant.filled(tenant), branch.platform.tenants.open(tenant):
             context.ready()
             await trio.sleep_forever()
 
-    return ChildSpec(id="desk", start=start)
+    # An outage may last; each try has its own limit, and crashing would only spend the budget.
+    return ChildSpec(id="desk", start=start, start_timeout=INFINITY)
+
+
+async def _ride_out(attempt: Callable[[], Awaitable[None]], weather: Weather) -> None:
+    """Until `attempt` meets no outage."""
+    while True:
+        try:
+            await attempt()
+        except (Unavailable, Unknown) as error:
+            await weather.ride_out(error)
+        else:
+            weather.cleared()
+            return
 
 
 @asynccontextmanager

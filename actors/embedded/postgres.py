@@ -120,7 +120,11 @@ def postgres_child(
 
 
 def _socket_folder(directory: DataDirectory) -> Path:
-    return directory.socket("pg/.s.PGSQL.5432").parent
+    return _socket_file(directory).parent
+
+
+def _socket_file(directory: DataDirectory) -> Path:
+    return directory.socket(f"pg/.s.PGSQL.{PORT}")
 
 
 async def _prepare(directory: DataDirectory, data: Path, rights: Privileges, password: str) -> None:
@@ -130,8 +134,10 @@ async def _prepare(directory: DataDirectory, data: Path, rights: Privileges, pas
         if not _make_folders(directory, data, rights):
             await _initialise(data, rights, password)
 
-        # The lock file of a dead server keeps the next one out once its pid is used by another.
+        # The lock files of a dead server keep the next one out once its pid is used by another, or
+        # while it is a zombie that nobody reaps.
         (data / "postmaster.pid").unlink(missing_ok=True)
+        _socket_file(directory).with_name(f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
 
 
 def _make_folders(directory: DataDirectory, data: Path, rights: Privileges) -> bool:

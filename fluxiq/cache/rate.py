@@ -1,5 +1,6 @@
 """The rate limit as a script Redis runs atomically: a sliding window of two counters."""
 
+import hashlib
 from typing import Final
 
 # KEYS[1]  the bucket: a hash of window number `w`, uses in it `c`, uses in the one before `p`
@@ -41,3 +42,6 @@ else
 end
 return {0, 0, math.max(reset, now + 1)}
 """
+
+# How Redis knows the script once it has seen it.
+RATE_SCRIPT_SHA: Final = hashlib.sha1(RATE_SCRIPT.encode(), usedforsecurity=False).hexdigest()

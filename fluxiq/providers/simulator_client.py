@@ -176,7 +176,7 @@ def _receipt(said: ReceiptNotice, path: str) -> Notice:
         kind=NoticeKind.RECEIVED,
         end_to_end_id=said.endToEndId,
         amount=_amount(said.valor, path),
-        occurred_at=said.horario.astimezone(UTC),
+        occurred_at=_utc(said.horario, path),
         pix_key=said.chave,
         txid=said.txid,
         payer=None if said.pagador is None else _payer(said.pagador, path),
@@ -195,7 +195,7 @@ def _outcome(said: OutcomeNotice, path: str) -> Notice:
         kind=NoticeKind.REJECTED if rejected else NoticeKind.CONFIRMED,
         end_to_end_id=said.endToEndId,
         amount=_amount(said.valor, path),
-        occurred_at=said.horario.astimezone(UTC),
+        occurred_at=_utc(said.horario, path),
         reason_code=said.motivo,
     )
 
@@ -214,6 +214,14 @@ def _amount(text: str, path: str) -> int:
         return require_amount(centavos_of(text))
     except Refused as refused:
         raise Refused("invalid_notice", refused.message, field=f"{path}.valor") from None
+
+
+def _utc(moment: datetime, path: str) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        message = "beyond the years that a date can have"
+        raise Refused("invalid_notice", message, field=f"{path}.horario") from None
 
 
 def _check_end_to_end_id(text: str, path: str) -> None:

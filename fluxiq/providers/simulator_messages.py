@@ -12,17 +12,20 @@ from msgspec import Meta, Struct
 
 NOTICES_PER_CALL_MAX = 1_000
 
-EventId = Annotated[str, Meta(min_length=1, max_length=64)]
+# PostgreSQL stores no U+0000, neither in text nor in jsonb: such a word is refused by name.
+STORABLE = r"\A[^\x00]*\Z"
+
+EventId = Annotated[str, Meta(min_length=1, max_length=64, pattern=STORABLE)]
 Reais = Annotated[str, Meta(max_length=13)]
 Moment = Annotated[datetime, Meta(tz=True)]
-Key = Annotated[str, Meta(min_length=1, max_length=77)]
+Key = Annotated[str, Meta(min_length=1, max_length=77, pattern=STORABLE)]
 Code = Annotated[str, Meta(pattern=r"^[0-9A-Z]{4}$")]
 
 
 class Payer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The BCB's `pagador`: a person's cpf or a company's cnpj, and the name."""
 
-    nome: Annotated[str, Meta(max_length=200)]
+    nome: Annotated[str, Meta(max_length=200, pattern=STORABLE)]
     cpf: Annotated[str, Meta(pattern=r"^[0-9]{11}$")] | None = None
     cnpj: Annotated[str, Meta(pattern=r"^[0-9A-Z]{12}[0-9]{2}$")] | None = None
 
@@ -87,8 +90,8 @@ class OrderReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
 class OwnerReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """GET /dict/{key}: who owns it. The document is masked."""
 
-    name: Annotated[str, Meta(max_length=200)]
-    document: Annotated[str, Meta(max_length=18)]
+    name: Annotated[str, Meta(max_length=200, pattern=STORABLE)]
+    document: Annotated[str, Meta(max_length=18, pattern=STORABLE)]
     ispb: Annotated[str, Meta(pattern=r"^[0-9A-Z]{8}$")]
 
 

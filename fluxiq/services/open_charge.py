@@ -32,7 +32,7 @@ async def open_charge(
 ) -> Answer:
     """Raises Refused for the account, the payer's document, or a key used for another body."""
     charge = await _draw_up(tenant, merchant_id, request)
-    body = encode(Data(charge_view(charge, await qr_image(charge.qr_code))))
+    body = encode(Data(charge_view(charge, qr_image(charge.qr_code))))
     event = Event(
         id=tenant.ids.new("evt"),
         merchant_id=merchant_id,
@@ -57,7 +57,7 @@ async def show_charge(tenant: Tenant, merchant_id: str, charge_id: str) -> Charg
     charge = await tenant.store.find_charge(charge_id)
     if charge is None or charge.merchant_id != merchant_id:
         raise Refused("charge_not_found", f"no charge {charge_id}", field="charge_id")
-    return charge_view(charge, await qr_image(charge.qr_code))
+    return charge_view(charge, qr_image(charge.qr_code))
 
 
 async def _draw_up(tenant: Tenant, merchant_id: str, request: OpenCharge) -> Charge:
@@ -75,9 +75,10 @@ async def _draw_up(tenant: Tenant, merchant_id: str, request: OpenCharge) -> Cha
     code = brcode.build(
         key=keys[0].key,
         amount=request.amount,
-        merchant_name=brcode.fit_text(merchant.name, 25),
-        merchant_city=brcode.fit_text(merchant.city, 15),
+        merchant_name=brcode.fit_text(merchant.name, 25, ascii_only=True),
+        merchant_city=brcode.fit_text(merchant.city, 15, ascii_only=True),
         txid=txid,
+        ascii_only=True,  # a QR code says nothing of its characters: scanners guess
     )
     return Charge(
         id=charge_id,

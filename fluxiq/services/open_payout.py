@@ -11,6 +11,7 @@ import msgspec
 from fluxiq.domain import keys, postings
 from fluxiq.domain.identifiers import build_end_to_end_id, tb_id_text
 from fluxiq.domain.records import (
+    Account,
     Event,
     Hold,
     Payout,
@@ -53,21 +54,19 @@ async def open_payout(
     arrived_at: datetime,
 ) -> Answer:
     """Accepted means: on paper and held. Raises Refused (funds, limit, key …) or Unknown."""
-    payout, steps = await _judge(tenant, merchant_id, request, arrived_at)
+    payout, account, steps = await _judge(tenant, merchant_id, request, arrived_at)
     opening = await tenant.store.open_payout(
         PayoutOpening(payout=payout, idempotency=idempotency, steps=steps)
     )
     if not isinstance(opening, Fresh):
         return replay(opening)
 
-    return await hold_payout(tenant, payout)
+    return await hold_payout(tenant, payout, account)
 
 
-async def hold_payout(tenant: Tenant, payout: Payout) -> Answer:
+async def hold_payout(tenant: Tenant, payout: Payout, account: Account) -> Answer:
     """Hold the money and write down what the vault said. Raises Refused when it said no."""
     entered = tenant.clock.now()
-    account = await tenant.store.find_account(payout.account_id)
-    assert account is not None, f"{payout.id} names an account that does not exist"
     hold = postings.payout_hold(
         tenant.ispb,
         tenant.institution.ledger,
@@ -102,7 +101,7 @@ async def show_payout(tenant: Tenant, merchant_id: str, payout_id: str) -> Payou
 
 async def _judge(
     tenant: Tenant, merchant_id: str, request: OpenPayout, arrived_at: datetime
-) -> tuple[Payout, tuple[Step, ...]]:
+) -> tuple[Payout, Account, tuple[Step, ...]]:
     """The Counter: account, limit and recipient; nothing is written yet."""
     entered = tenant.clock.now()
     account = await working_account(tenant, merchant_id, request.account_id)
@@ -132,7 +131,7 @@ async def _judge(
         Step(payout.end_to_end_id, Room.DOOR, arrived_at, entered, "payout"),
         Step(payout.end_to_end_id, Room.COUNTER, entered, now, payout.id),
     )
-    return payout, steps
+    return payout, account, steps
 
 
 async def _recipient(tenant: Tenant, request: OpenPayout) -> Recipient:

@@ -111,19 +111,28 @@ async def _judge_and_move(tenant: Tenant, verdicts: Sequence[Verdict]) -> list[P
         [_transfer(tenant, verdicts[index]) for index in moving]
     )
 
+    ended: set[str] = set()
     for index, status in zip(moving, statuses, strict=True):
+        verdict = verdicts[index]
         if status in _ENDED_OTHERWISE:
-            judged[index] = f"{verdicts[index].event}_but_{status}"
+            judged[index] = f"{verdict.event}_but_{status}"
         elif not status.stands:
             raise AssertionError(
-                f"the ledger answered {status} to the end of {verdicts[index].end_to_end_id}"
+                f"the ledger answered {status} to the end of {verdict.end_to_end_id}"
             )
+        elif verdict.end_to_end_id in ended:
+            judged[index] = f"{verdict.event}_after_{judged[index]}"  # said twice in one batch
+        ended.add(verdict.end_to_end_id)
     return judged
 
 
 def _judge(verdict: Verdict) -> PayoutStage | str:
     if verdict.payout is None:
         return "unknown_end_to_end_id"
+
+    # Its order is not owed yet, so no provider can have ended it; it will be held and sent.
+    if verdict.payout.stage is PayoutStage.CREATED:
+        return f"{verdict.event}_after_{verdict.payout.stage}"
 
     change = payouts.advance(verdict.payout.stage, verdict.event)
     return change.stage if isinstance(change, payouts.Changed) else change.reason

@@ -21,8 +21,10 @@ async def resume_unheld(tenant: Tenant) -> int:
     before = tenant.clock.now() - timedelta(seconds=UNHELD_SECONDS)
     waiting = await tenant.store.unheld_payouts(before, SWEEP_MAX)
     for payout in waiting:
+        account = await tenant.store.find_account(payout.account_id)
+        assert account is not None, f"{payout.id} names an account that does not exist"
         try:
-            await hold_payout(tenant, payout)
+            await hold_payout(tenant, payout, account)
         except Refused:
             continue  # it has ended: refused for its funds, and filed so
     return len(waiting)

@@ -23,6 +23,7 @@ from fluxiq.domain.records import (
     Step,
     WebhookEndpoint,
 )
+from fluxiq.natural_batching import BatchingStatistics, NaturalBatcher
 from fluxiq.ports import (
     Archived,
     Books,
@@ -50,7 +51,6 @@ from fluxiq.stores import (
     walk,
 )
 from fluxiq.stores import payouts as payout_rows
-from fluxiq.stores.group_commit import GroupCommit, GroupCommitStatistics
 from fluxiq.stores.pool import Postgres
 
 
@@ -62,20 +62,20 @@ class PostgresStore(Store):
         self._ispb = ispb
 
         transaction: Any = postgres.transaction
-        self._open_charge: GroupCommit[ChargeOpening, Opening] = GroupCommit(
-            partial(transaction, charges.open_charges, ispb)
+        self._open_charge: NaturalBatcher[ChargeOpening, Opening] = NaturalBatcher(
+            partial(transaction, charges.open_charges, ispb), system="postgres"
         )
-        self._open_payout: GroupCommit[PayoutOpening, Opening] = GroupCommit(
-            partial(transaction, payout_rows.open_payouts)
+        self._open_payout: NaturalBatcher[PayoutOpening, Opening] = NaturalBatcher(
+            partial(transaction, payout_rows.open_payouts), system="postgres"
         )
-        self._settle_hold: GroupCommit[HoldSettled, Archived] = GroupCommit(
-            partial(transaction, payout_rows.settle_holds, ispb)
+        self._settle_hold: NaturalBatcher[HoldSettled, Archived] = NaturalBatcher(
+            partial(transaction, payout_rows.settle_holds, ispb), system="postgres"
         )
-        self._record_notices: GroupCommit[Sequence[NoticeRecorded], list[bool]] = GroupCommit(
-            partial(transaction, inbox.record_notices)
+        self._record_notices: NaturalBatcher[Sequence[NoticeRecorded], list[bool]] = NaturalBatcher(
+            partial(transaction, inbox.record_notices), system="postgres"
         )
 
-    def statistics(self) -> dict[str, GroupCommitStatistics]:
+    def statistics(self) -> dict[str, BatchingStatistics]:
         """The group commits, by the method they serve."""
         return {
             "open_charge": self._open_charge.statistics(),

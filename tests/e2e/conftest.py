@@ -1,24 +1,18 @@
-"""A whole platform for the tests of this folder: one that runs throughout, and ways to run more."""
+"""A whole platform for the tests of this folder, and folders for platforms of a test's own."""
 
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.support.commands import assert_nothing_runs_in, processes_in
 from tests.support.merchants import Inside
-from tests.support.platform import ROOT, PlatformProcess
-
-COMMAND_SECONDS_MAX = 90.0
-GONE_SECONDS_MAX = 15.0
+from tests.support.platform import PlatformProcess
 
 
 @pytest.fixture(scope="session")
@@ -46,104 +40,7 @@ def folder() -> Iterator[Path]:
         yield found
         assert_nothing_runs_in(found)
     finally:
-        for pid in _processes_in(found):
+        for pid in processes_in(found):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         shutil.rmtree(found, ignore_errors=True)
-
-
-@dataclass(frozen=True)
-class Finished:
-    status: int
-    stdout: str
-    stderr: str
-
-    @property
-    def complaints(self) -> list[str]:
-        """Standard error without the log."""
-        return [line for line in self.stderr.splitlines() if not line.startswith('{"')]
-
-
-def fluxiq(
-    *words: str,
-    data_dir: Path,
-    environ: Mapping[str, str] | None = None,
-    command: Sequence[str] = (sys.executable, "run.py"),
-) -> Finished:
-    """Run the command line to its end."""
-    done = subprocess.run(
-        [*command, *words],
-        cwd=ROOT,
-        env=environment(data_dir, environ),
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=COMMAND_SECONDS_MAX,
-        check=False,
-    )
-    return Finished(done.returncode, done.stdout, done.stderr)
-
-
-def environment(data_dir: Path, changed: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Of a platform that shares nothing with another one on this machine."""
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("FLUXIQ_")},
-        "FLUXIQ_DATA_DIR": str(data_dir),
-        "FLUXIQ_HTTP__PORT": "0",
-        "FLUXIQ_SIMULATOR__PORT": "0",
-        "FLUXIQ_LOG__FORMAT": "json",
-        **(changed or {}),
-    }
-
-
-def assert_nothing_runs_in(folder: Path) -> None:
-    """No process of any kind has anything to do with this folder any more."""
-    deadline = time.monotonic() + GONE_SECONDS_MAX
-    while found := _processes_in(folder):
-        assert time.monotonic() < deadline, {pid: _command_of(pid) for pid in found}
-        time.sleep(0.05)
-
-
-def descendants(pid: int) -> set[int]:
-    """Every process under this one."""
-    children: dict[int, set[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with suppress(OSError):
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                children.setdefault(parent, set()).add(int(entry.name))
-    found: set[int] = set()
-    waiting = [pid]
-    while waiting:
-        new = children.get(waiting.pop(), set()) - found
-        found |= new
-        waiting += new
-    return found
-
-
-def is_running(pid: int) -> bool:
-    """Whether there is such a process, zombies not counted."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def _processes_in(folder: Path) -> list[int]:
-    """Whose working directory, command or environment names the folder; this process excluded."""
-    mark, found = os.fsencode(folder) + b"/", []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        with suppress(OSError):
-            place = os.fsencode(os.readlink(entry / "cwd")) + b"/"
-            words = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
-            if is_running(int(entry.name)) and (place.startswith(mark) or mark in words):
-                found.append(int(entry.name))
-    return found
-
-
-def _command_of(pid: int) -> str:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    return "ended"

@@ -19,9 +19,12 @@ import trio_websocket
 from actors.embedded import DataDirectory
 from actors.servers import Servers
 from fluxiq import settings
+from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.commands.demo_data import Login
 from fluxiq.couriers.sink import Sink, serve_sink
+from fluxiq.domain import postings
 from fluxiq.providers.signatures import HmacSignature
+from fluxiq.stores.pool import uuid_of
 
 Json = dict[str, Any]
 CALL_SECONDS_MAX = 60.0
@@ -132,7 +135,7 @@ async def eventually(
 ) -> None:
     """Ask again and again until the answer is yes."""
     with trio.fail_after(seconds):
-        while not await what():
+        while not await what():  # noqa: ASYNC110  another process
             await trio.sleep(pause)
 
 
@@ -177,13 +180,14 @@ async def deliver_notice(
     )
 
 
-def receipt_notice(end_to_end_id: str, amount: str, key: str) -> bytes:
+def receipt_notice(end_to_end_id: str, amount: str, key: str, **changed: Any) -> bytes:
     """The provider's word that money arrived; `amount` in reais."""
-    notice = {
+    notice: Json = {
         "endToEndId": end_to_end_id,
         "valor": amount,
         "horario": datetime.now(UTC).isoformat(),
         "chave": key,
+        **changed,
     }
     return msgspec.json.encode({"pix": [notice]})
 
@@ -192,6 +196,26 @@ def fresh_end_to_end_id() -> str:
     """Of the simulator's institution."""
     now = datetime.now(UTC)
     return f"E99999004{now:%Y%m%d%H%M}{time.monotonic_ns() % 10**11:011d}"
+
+
+async def written_about(inside: Inside, host: AsyncioHost, ispb: str, end_to_end_id: str) -> int:
+    """Rows of an institution about a payment: visitors' book, receipts, walk, ledger."""
+
+    async def count(connection: Any) -> int:
+        found: int = await connection.fetchval(
+            """
+            SELECT (SELECT count(*) FROM inbox WHERE strpos(notice::text, $1) > 0)
+                + (SELECT count(*) FROM receipts WHERE end_to_end_id = $1)
+                + (SELECT count(*) FROM walk_steps WHERE end_to_end_id = $1)
+                + (SELECT count(*) FROM ledger_transfers WHERE id = $2)
+            """,
+            end_to_end_id,
+            uuid_of(postings.pix_in_id(ispb, end_to_end_id)),
+        )
+        return found
+
+    async with inside.servers.open_postgres(host, ispb, size=1, seconds_max=10) as postgres:
+        return await postgres.run(count)
 
 
 async def _read(socket: trio_websocket.WebSocketConnection, heard: Heard) -> None:

@@ -5,7 +5,6 @@ pays at the simulator. Without a definite answer (no connection, 5xx, 409 in pro
 with the same key. What is accepted is written down; `tests.support.verdict` judges what became of it.
 """
 
-import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +28,6 @@ GUST_SECONDS = 1.2  # the clients of a storm arrive spread over this time
 CALL_SECONDS_MAX = 4.0
 PAUSE_SECONDS = 0.1
 INSIST_SECONDS_MAX = 60.0
-FUNDS = 1_000_000_00
 
 Json = dict[str, Any]
 
@@ -54,19 +52,19 @@ class Storm:
     name: str
     accepted: list[Accepted] = field(default_factory=list)
     charges: dict[str, str] = field(default_factory=dict)  # id -> ISPB, of those that were paid
-    begun: int = 0
-    asked_again: int = 0
+    unclear: list[str] = field(default_factory=list)  # why clients had to ask again
 
     async def blow(self) -> None:
         """Until every client has its answer and every charge was paid."""
         async with httpx.AsyncClient(timeout=CALL_SECONDS_MAX, trust_env=False) as http:
-            self._http = http
-            async with trio.open_nursery() as nursery:
-                for login in self.platform.logins.values():
-                    for number in range(PAYOUTS):
-                        nursery.start_soon(self._pay_out, login, number)
-                    for number in range(CHARGES):
-                        nursery.start_soon(self._be_paid, login, number)
+            client = Insistent(self.platform, http, self.unclear)
+            with trio.fail_after(INSIST_SECONDS_MAX):
+                async with trio.open_nursery() as nursery:
+                    for login in self.platform.logins.values():
+                        for number in range(PAYOUTS):
+                            nursery.start_soon(self._pay_out, client, login, number)
+                        for number in range(CHARGES):
+                            nursery.start_soon(self._be_paid, client, login, number)
 
     async def until_under_way(self) -> list[Accepted]:
         """Until a good part was accepted; those of them whose end nobody has been told yet."""
@@ -78,3 +76,76 @@ class Storm:
             if one.type in {"pix.payout.confirmed", "pix.payout.failed"}
         }
         return [one for one in self.accepted if one.id not in ended]
+
+    async def _pay_out(self, client: "Insistent", login: Login, number: int) -> None:
+        await trio.sleep(GUST_SECONDS * number / PAYOUTS)
+        key, amount = f"{self.name}-{number}", 1_00 + number
+        word = WORDS[number % len(WORDS)]
+        payout = await client.post(
+            login,
+            "/pix/payouts",
+            {"amount": amount, "recipient": {"pix_key": f"{word}+{key}@example.com"}},
+            key,
+        )
+        assert payout["amount"] == amount, "the answer is for another request"
+        self.accepted.append(
+            Accepted(login.ispb, payout["id"], payout["end_to_end_id"], amount, key)
+        )
+
+    async def _be_paid(self, client: "Insistent", login: Login, number: int) -> None:
+        await trio.sleep(GUST_SECONDS * number / CHARGES)
+        charge = await client.post(
+            login, "/pix/charges", {"amount": 10_00 + number}, f"{self.name}-charge-{number}"
+        )
+        await client.pay(login.ispb, charge["qr_code"], copies=1 + number % 3)
+        self.charges[charge["id"]] = login.ispb
+
+
+class Insistent:
+    """A client that takes no silence for an answer."""
+
+    def __init__(
+        self, platform: PlatformProcess, http: httpx.AsyncClient, unclear: list[str]
+    ) -> None:
+        self._platform = platform
+        self._http = http
+        self._unclear = unclear
+
+    async def post(self, login: Login, path: str, body: Json, key: str) -> Json:
+        """The `data` of a 2xx; a definite refusal fails the test."""
+        while True:
+            try:
+                answer = await self._http.post(
+                    f"{self._platform.addresses.api}/api/v1{path}",
+                    json=body,
+                    headers={
+                        "Authorization": f"Bearer {login.api_key}",
+                        "Idempotency-Key": key,
+                    },
+                )
+            except httpx.TransportError as error:
+                await self._wait(f"{path}: {error!r}")
+                continue
+
+            if answer.is_success:
+                data: Json = answer.json()["data"]
+                return data
+            in_progress = answer.status_code == 409 and "idempotency_in_progress" in answer.text
+            assert in_progress or answer.status_code == 503, f"{path} of {key}: {answer.text}"
+            await self._wait(f"{path}: {answer.text}")
+
+    async def pay(self, ispb: str, br_code: str, *, copies: int = 1) -> None:
+        """Pay until the simulator says so; it may have been paid more than once then."""
+        while True:
+            simulator = self._platform.addresses.simulator
+            assert simulator is not None
+            try:
+                async with SimulatorControl.open(simulator) as control:
+                    await control.pay(ispb=ispb, br_code=br_code, copies=copies)
+                return
+            except Unavailable as error:
+                await self._wait(f"pay: {error}")
+
+    async def _wait(self, why: str) -> None:
+        self._unclear.append(why)
+        await trio.sleep(PAUSE_SECONDS)

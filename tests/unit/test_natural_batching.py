@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from fluxiq.errors import Refused, Unavailable
-from fluxiq.stores.group_commit import GroupCommit
+from fluxiq.natural_batching import NaturalBatcher
 
 
 class Unit:
@@ -34,13 +34,13 @@ class Unit:
 class Caller:
     """A caller in a task of its own, which can be cancelled; its answer or error afterwards."""
 
-    def __init__(self, nursery: trio.Nursery, group: GroupCommit[int, int], item: int) -> None:
+    def __init__(self, nursery: trio.Nursery, group: NaturalBatcher[int, int], item: int) -> None:
         self.scope = trio.CancelScope()
         self.answer: int | None = None
         self.error: Exception | None = None
         nursery.start_soon(self._run, group, item)
 
-    async def _run(self, group: GroupCommit[int, int], item: int) -> None:
+    async def _run(self, group: NaturalBatcher[int, int], item: int) -> None:
         with self.scope:
             try:
                 self.answer = await group(item)
@@ -49,7 +49,7 @@ class Caller:
 
 
 async def crowd(
-    nursery: trio.Nursery, group: GroupCommit[int, int], items: Sequence[int]
+    nursery: trio.Nursery, group: NaturalBatcher[int, int], items: Sequence[int]
 ) -> list[Caller]:
     """Callers in the order of `items`, all of them waiting."""
     callers = []
@@ -62,14 +62,14 @@ async def crowd(
 async def test_a_lone_caller_gets_its_answer_from_a_batch_of_one() -> None:
     unit = Unit()
 
-    assert await GroupCommit(unit)(21) == 42
+    assert await NaturalBatcher(unit, system="postgres")(21) == 42
     assert unit.batches == [[21]]
 
 
 async def test_callers_who_arrive_during_a_batch_form_the_next_one_in_order() -> None:
     unit = Unit()
     unit.close_gate()
-    group = GroupCommit(unit)
+    group = NaturalBatcher(unit, system="postgres")
 
     async with trio.open_nursery() as nursery:
         callers = await crowd(nursery, group, [1, 2, 3, 4])
@@ -83,7 +83,7 @@ async def test_callers_who_arrive_during_a_batch_form_the_next_one_in_order() ->
 
 async def test_callers_ready_at_the_same_time_share_the_first_batch() -> None:
     unit = Unit()
-    group = GroupCommit(unit)
+    group = NaturalBatcher(unit, system="postgres")
 
     async with trio.open_nursery() as nursery:
         callers = [Caller(nursery, group, item) for item in range(50)]
@@ -95,7 +95,7 @@ async def test_callers_ready_at_the_same_time_share_the_first_batch() -> None:
 async def test_a_batch_is_never_larger_than_the_limit() -> None:
     unit = Unit()
     unit.close_gate()
-    group = GroupCommit(unit, 2)
+    group = NaturalBatcher(unit, limit=2, system="postgres")
 
     async with trio.open_nursery() as nursery:
         await crowd(nursery, group, [1, 2, 3, 4, 5])
@@ -106,7 +106,7 @@ async def test_a_batch_is_never_larger_than_the_limit() -> None:
 
 async def test_the_group_works_again_after_it_was_idle() -> None:
     unit = Unit()
-    group = GroupCommit(unit)
+    group = NaturalBatcher(unit, system="postgres")
 
     assert [await group(1), await group(2)] == [2, 4]
     assert unit.batches == [[1], [2]]
@@ -116,7 +116,7 @@ async def test_one_bad_item_of_a_batch_fails_alone() -> None:
     unit = Unit()
     unit.close_gate()
     unit.errors[3] = ValueError("three")
-    group = GroupCommit(unit)
+    group = NaturalBatcher(unit, system="postgres")
 
     async with trio.open_nursery() as nursery:
         callers = await crowd(nursery, group, [1, 2, 3, 4])
@@ -132,7 +132,7 @@ async def test_unavailable_goes_to_all_of_a_batch_and_to_nobody_else() -> None:
     unit = Unit()
     unit.close_gate()
     unit.errors[2] = Unavailable("postgres", "is down", retry_after=7)
-    group = GroupCommit(unit, 2)
+    group = NaturalBatcher(unit, limit=2, system="postgres")
 
     async with trio.open_nursery() as nursery:
         callers = await crowd(nursery, group, [1, 2, 3, 4])
@@ -150,7 +150,7 @@ async def test_unavailable_while_items_run_alone_goes_to_the_rest() -> None:
     unit = Unit()
     unit.close_gate()
     unit.errors = {2: ValueError("two"), 3: Unavailable("postgres", "is down")}
-    group = GroupCommit(unit)
+    group = NaturalBatcher(unit, system="postgres")
 
     async with trio.open_nursery() as nursery:
         callers = await crowd(nursery, group, [1, 2, 3, 4])
@@ -167,7 +167,7 @@ async def test_unavailable_while_items_run_alone_goes_to_the_rest() -> None:
 async def test_a_caller_cancelled_while_waiting_takes_its_item_along() -> None:
     unit = Unit()
     unit.close_gate()
-    group = GroupCommit(unit)
+    group = NaturalBatcher(unit, system="postgres")
 
     async with trio.open_nursery() as nursery:
         callers = await crowd(nursery, group, [1, 2, 3])
@@ -181,7 +181,7 @@ async def test_a_caller_cancelled_while_waiting_takes_its_item_along() -> None:
 
 async def test_a_cancelled_leader_finishes_the_batch_for_the_others() -> None:
     unit = Unit()
-    group = GroupCommit(unit)
+    group = NaturalBatcher(unit, system="postgres")
 
     async with trio.open_nursery() as nursery:
         unit.close_gate()
@@ -202,7 +202,7 @@ async def test_a_cancelled_leader_finishes_the_batch_for_the_others() -> None:
 async def test_a_follower_cancelled_during_its_batch_leaves_at_once() -> None:
     unit = Unit()
     unit.close_gate()
-    group = GroupCommit(unit)
+    group = NaturalBatcher(unit, system="postgres")
 
     async with trio.open_nursery() as nursery:
         leader = Caller(nursery, group, 1)
@@ -226,7 +226,7 @@ async def test_a_caller_cancelled_when_its_turn_to_lead_comes_hands_it_on() -> N
     for _ in range(30):
         unit = Unit()
         unit.close_gate()
-        group = GroupCommit(unit)
+        group = NaturalBatcher(unit, system="postgres")
 
         with trio.fail_after(10):
             async with trio.open_nursery() as nursery:
@@ -244,7 +244,7 @@ async def test_a_batch_that_does_not_end_is_unavailable_for_its_callers_only(
 ) -> None:
     unit = Unit()
     unit.close_gate()
-    group = GroupCommit(unit, seconds_max=3)
+    group = NaturalBatcher(unit, system="postgres", seconds_max=3)
 
     with pytest.raises(Unavailable, match="did not end within 3 s"):
         await group(1)
@@ -257,11 +257,11 @@ async def test_a_batch_that_does_not_end_is_unavailable_for_its_callers_only(
 async def test_too_many_waiting_callers_are_told_at_once() -> None:
     unit = Unit()
     unit.close_gate()
-    group = GroupCommit(unit, waiting_max=2)
+    group = NaturalBatcher(unit, system="postgres", waiting_max=2)
 
     async with trio.open_nursery() as nursery:
         await crowd(nursery, group, [1, 2, 3])
-        with pytest.raises(Unavailable, match="too many writes"):
+        with pytest.raises(Unavailable, match="too many callers"):
             await group(4)
         unit.gate.set()
 

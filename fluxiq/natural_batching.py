@@ -1,7 +1,8 @@
-"""Many small writes become one transaction, without a timer and without a task of its own.
+"""Many small calls become one, without a timer and without a task of its own.
 
 The first caller runs a batch; callers who arrive meanwhile wait, and the first of them runs all of
-them together as the next batch. So a lone write waits for nobody, and a crowd pays for one commit.
+them together as the next batch. So a lone call waits for nobody, and a crowd pays for one commit of
+Postgres, or one round trip to Redis.
 """
 
 from collections import deque
@@ -23,7 +24,7 @@ WAITING_MAX: Final = 16 * BATCH_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
-class GroupCommitStatistics:
+class BatchingStatistics:
     """Callers waiting now, and totals since the start."""
 
     waiting: int
@@ -32,13 +33,14 @@ class GroupCommitStatistics:
     items_alone: int  # run one by one after their batch failed
 
 
-class GroupCommit(Generic[Item, Answer]):
-    """Calls `unit(items)`, one transaction that answers each item, for callers with one item each.
+class NaturalBatcher(Generic[Item, Answer]):
+    """Calls `unit(items)`, which answers each item, for callers with one item each.
 
     A batch that fails with anything but Unavailable is run again item by item, so that only the bad
     ones fail; Unavailable is told to all of a batch. A caller who is cancelled while waiting takes
-    its item along; once its batch has begun the item may be committed all the same, so items are
-    idempotent. A batch has `seconds_max` seconds, after which its callers are told Unavailable.
+    its item along; once its batch has begun the item may be done all the same, so items are
+    idempotent. A batch has `seconds_max` seconds, after which its callers are told Unavailable of
+    `system`.
     """
 
     def __init__(
@@ -46,11 +48,13 @@ class GroupCommit(Generic[Item, Answer]):
         unit: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]],
         limit: int = BATCH_LIMIT,
         *,
+        system: str,
         seconds_max: float = BATCH_SECONDS_MAX,
         waiting_max: int = WAITING_MAX,
     ) -> None:
         self._unit = unit
         self._limit = limit
+        self._system = system
         self._seconds_max = seconds_max
         self._waiting_max = waiting_max
         self._waiting: deque[_Entry[Item, Answer]] = deque()
@@ -58,9 +62,9 @@ class GroupCommit(Generic[Item, Answer]):
         self._batches = self._items = self._items_alone = 0
 
     async def __call__(self, item: Item) -> Answer:
-        """The answer to `item`, once the transaction it was in has committed."""
+        """The answer to `item`, once the batch it was in has ended."""
         if len(self._waiting) >= self._waiting_max:
-            raise Unavailable("postgres", "too many writes are waiting for a transaction")
+            raise Unavailable(self._system, "too many callers are waiting")
 
         entry: _Entry[Item, Answer] = _Entry(item)
         self._waiting.append(entry)
@@ -75,8 +79,8 @@ class GroupCommit(Generic[Item, Answer]):
         assert entry.result is not None, "a led batch answers everybody in it"
         return entry.result.unwrap()
 
-    def statistics(self) -> GroupCommitStatistics:
-        return GroupCommitStatistics(
+    def statistics(self) -> BatchingStatistics:
+        return BatchingStatistics(
             waiting=len(self._waiting),
             batches=self._batches,
             items=self._items,
@@ -145,8 +149,8 @@ class GroupCommit(Generic[Item, Answer]):
                 return
 
     def _conclude(self, batch: "Sequence[_Entry[Item, Answer]]") -> None:
-        message = f"a group of writes did not end within {self._seconds_max} s"
-        _fail([entry for entry in batch if entry.result is None], Unavailable("postgres", message))
+        late = Unavailable(self._system, f"a batch did not end within {self._seconds_max} s")
+        _fail([entry for entry in batch if entry.result is None], late)
         for entry in batch:
             entry.turn.set()
 

@@ -1,0 +1,395 @@
+"""An institution in memory: every port a twin, every call a place where something may fail.
+
+`await MemoryWorld().open()` has one merchant with one account. `fund` lets money come in, `pay`
+asks for a payout, `run_rooms` is relay and workers until nothing is due. `faults.plan` says what
+goes wrong with the next calls.
+"""
+
+import inspect
+import random
+import string
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any, cast
+
+import msgspec
+import trio
+
+from fluxiq import settings as config
+from fluxiq.domain.identifiers import build_end_to_end_id, new_ulid
+from fluxiq.domain.records import (
+    Balance,
+    InboxEntry,
+    Notice,
+    NoticeKind,
+    OutboxEntry,
+    Payout,
+    Recipient,
+)
+from fluxiq.errors import Refused, Unavailable, Unknown
+from fluxiq.ledgers.model import ModelLedger
+from fluxiq.ports import Cache, Idempotency, Ledger, OrderAnswer, Provider, RateDecision, Store
+from fluxiq.services.dispatch_payouts import dispatch_payouts
+from fluxiq.services.enroll import Enrolled, enroll_merchant, open_house
+from fluxiq.services.messages import Answer, OpenPayout, RecipientSaid, digest_of
+from fluxiq.services.open_payout import Order, open_payout
+from fluxiq.services.receive_notices import receive_notices
+from fluxiq.services.recent import Recent
+from fluxiq.services.settle_outcomes import settle_notices
+from fluxiq.services.settle_receipts import settle_receipts
+from fluxiq.services.tenant import Tenant
+from tests.support.memory import MemoryStore
+
+ISPB = "12345678"
+LEDGER = 1
+PAYER_ISPB = "00000000"
+LINK = "simulator"
+OPENED = datetime(2026, 11, 22, 12, tzinfo=UTC)
+SIGNED = {"x-signed-by": "the provider"}
+KEY = "somebody@example.com"
+
+_OUTGOING = {"ledger.create_transfers", "provider.send"}
+
+
+class Crash(Exception):
+    """The process died here: nobody is left to catch this but the test."""
+
+
+class Fault(Enum):
+    """What goes wrong with one call, and whether the work is done all the same."""
+
+    REFUSED = "nothing was done, and the caller is told"
+    ANSWER_LOST = "it was done, and the caller is not told"
+    CRASH_BEFORE = "the caller dies before"
+    CRASH_AFTER = "the caller dies after"
+
+
+class Faults:
+    """The next calls' faults, in order; `calls` remembers all that were made."""
+
+    def __init__(self) -> None:
+        self.plan: list[Fault | None] = []
+        self.away: set[str] = set()  # systems that refuse every call
+        self.calls: list[str] = []
+
+    def take(self, system: str, name: str) -> Fault | None:
+        self.calls.append(f"{system}.{name}")
+        planned = self.plan.pop(0) if self.plan else None
+        return Fault.REFUSED if system in self.away else planned
+
+
+class Faulty:
+    """A port whose coroutines may fail as `faults` says."""
+
+    def __init__(self, port: object, system: str, faults: Faults) -> None:
+        self._port, self._system, self._faults = port, system, faults
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._port, name)
+        if not inspect.iscoroutinefunction(method):
+            return method
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            fault = self._faults.take(self._system, name)
+            if fault is Fault.CRASH_BEFORE:
+                raise Crash(f"before {self._system}.{name}")
+            if fault is Fault.REFUSED:
+                raise Unavailable(self._system, "refused by the test")
+            result = await method(*args, **kwargs)
+            if fault is Fault.CRASH_AFTER:
+                raise Crash(f"after {self._system}.{name}")
+            if fault is Fault.ANSWER_LOST:
+                raise self._lost(name)
+            return result
+
+        return call
+
+    def _lost(self, name: str) -> Unavailable | Unknown:
+        if self._system == "store" or f"{self._system}.{name}" in _OUTGOING:
+            return Unknown(self._system, name, "lost by the test")
+        return Unavailable(self._system, "lost by the test")
+
+
+class MemoryClock:
+    """Stands still until told."""
+
+    def __init__(self) -> None:
+        self.at = OPENED
+
+    def now(self) -> datetime:
+        return self.at
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+    def monotonic(self) -> float:
+        return (self.at - OPENED).total_seconds()
+
+
+class MemoryIds:
+    """The same ids at every run."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._random = random.Random(seed)
+        self._milliseconds = int(OPENED.timestamp() * 1000)
+
+    def new(self, prefix: str) -> str:
+        self._milliseconds += 1
+        return f"{prefix}_{new_ulid(self._milliseconds, self.secret(10))}"
+
+    def letters(self, count: int) -> str:
+        return "".join(self._random.choices(string.ascii_letters + string.digits, k=count))
+
+    def secret(self, count: int) -> bytes:
+        return self._random.randbytes(count)
+
+
+class MemoryBell:
+    def __init__(self) -> None:
+        self.rings = 0
+        self.names: list[str] = []
+
+    def ring(self, names: Iterable[str] = ()) -> None:
+        self.rings += 1
+        self.names.extend(names)
+
+
+class MemoryCache:
+    def __init__(self) -> None:
+        self.values: dict[str, tuple[bytes, int]] = {}  # with the seconds they may live
+        self.used: dict[str, int] = {}
+
+    async def get(self, key: str) -> bytes | None:
+        await trio.lowlevel.checkpoint()
+        value = self.values.get(key)
+        return None if value is None else value[0]
+
+    async def put(self, key: str, value: bytes, *, ttl_seconds: int) -> None:
+        await trio.lowlevel.checkpoint()
+        self.values[key] = (value, ttl_seconds)
+
+    async def allow(self, bucket: str, limit: int, window_seconds: int) -> RateDecision:
+        await trio.lowlevel.checkpoint()
+        self.used[bucket] = used = self.used.get(bucket, 0) + 1
+        return RateDecision(
+            allowed=used <= limit,
+            limit=limit,
+            remaining=max(0, limit - used),
+            reset_at=window_seconds,
+        )
+
+
+class MemoryProvider:
+    """A PIX provider that pays or rejects an order once, whatever it is sent again."""
+
+    def __init__(self) -> None:
+        self.owners = {
+            KEY: Recipient(pix_key=KEY, pix_key_type="EMAIL", name="Somebody", ispb=PAYER_ISPB)
+        }
+        self.orders: dict[str, OrderAnswer] = {}
+        self.amounts: dict[str, int] = {}
+        self.sent: list[str] = []  # every order that arrived, again and again
+        self.asked: list[str] = []
+        self._events = 0
+
+    async def look_up(self, key: str) -> Recipient | None:
+        await trio.lowlevel.checkpoint()
+        self.asked.append(key)
+        return self.owners.get(key)
+
+    async def send(self, payout: Payout) -> OrderAnswer:
+        await trio.lowlevel.checkpoint()
+        self.sent.append(payout.end_to_end_id)
+        self.amounts[payout.end_to_end_id] = payout.amount
+        return self.orders.setdefault(payout.end_to_end_id, OrderAnswer(state="accepted"))
+
+    async def enquire(self, end_to_end_id: str) -> OrderAnswer:
+        await trio.lowlevel.checkpoint()
+        self.asked.append(end_to_end_id)
+        return self.orders.get(end_to_end_id, OrderAnswer(state="not_found"))
+
+    def verify_callback(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+        del body, now
+        if headers != SIGNED:
+            raise Refused("signature_invalid", "the signature is not the provider's")
+
+    def parse_notices(self, body: bytes) -> list[Notice]:
+        try:
+            return msgspec.json.decode(body, type=list[Notice])
+        except msgspec.DecodeError as error:
+            raise Refused("invalid_notice", str(error)) from None
+
+    # What happens at the provider.
+
+    def settle(self, end_to_end_id: str) -> Notice:
+        """The order is paid. The notice says so."""
+        self.orders[end_to_end_id] = OrderAnswer(state="settled")
+        return self.notice(NoticeKind.CONFIRMED, end_to_end_id)
+
+    def reject(self, end_to_end_id: str, reason_code: str = "AC03") -> Notice:
+        """The order is not paid, and never will be. The notice says so."""
+        self.orders[end_to_end_id] = OrderAnswer(state="rejected", reason_code=reason_code)
+        return self.notice(NoticeKind.REJECTED, end_to_end_id, reason_code=reason_code)
+
+    def notice(self, kind: NoticeKind, end_to_end_id: str, **said: Any) -> Notice:
+        """A new thing said, true or not."""
+        self._events += 1
+        return Notice(
+            event_id=f"event {self._events}",
+            kind=kind,
+            end_to_end_id=end_to_end_id,
+            amount=said.pop("amount", self.amounts.get(end_to_end_id, 1)),
+            occurred_at=said.pop("occurred_at", OPENED),
+            **said,
+        )
+
+
+class MemoryWorld:
+    """One institution, and the post room between its workers."""
+
+    def __init__(self, *, seed: int = 0, **pix: Any) -> None:
+        self.clock, self.ids, self.faults = MemoryClock(), MemoryIds(seed), Faults()
+        self.ledger = ModelLedger(LEDGER)
+        self.store = MemoryStore(ISPB, self.ledger)
+        self.cache, self.provider = MemoryCache(), MemoryProvider()
+        self.relay, self.couriers = MemoryBell(), MemoryBell()
+        self.bus: list[OutboxEntry] = []
+        self.tenant = self._tenant(pix)
+        self._requests = 0
+        self._enrolled: Enrolled | None = None
+
+    async def open(self) -> "MemoryWorld":
+        await open_house(self.tenant)
+        self._enrolled = await self.enroll()
+        self.store.outbox.clear()
+        self.relay.rings = 0
+        self.faults.calls.clear()
+        return self
+
+    async def enroll(self, **said: Any) -> Enrolled:
+        """Another merchant."""
+        who = {"name": "Padaria do Bairro", "document": "52998224725", "city": "Curitiba"}
+        return await enroll_merchant(self.tenant, **(who | said))
+
+    @property
+    def merchant(self) -> Enrolled:
+        assert self._enrolled is not None, "open() first"
+        return self._enrolled
+
+    @property
+    def merchant_id(self) -> str:
+        return self.merchant.merchant.id
+
+    async def balance(self) -> Balance:
+        ledger_id = self.merchant.account.ledger_id
+        return (await self.ledger.balances([ledger_id]))[ledger_id]
+
+    # Money in.
+
+    def received(self, amount: int, **said: Any) -> Notice:
+        """The provider's notice of money for the merchant's own key, unless said otherwise."""
+        said.setdefault("pix_key", self.merchant.pix_keys[0])
+        end_to_end_id = said.pop("end_to_end_id", None) or build_end_to_end_id(
+            PAYER_ISPB, self.clock.now(), self.ids.letters(11)
+        )
+        said.setdefault("occurred_at", self.clock.now())
+        return self.provider.notice(NoticeKind.RECEIVED, end_to_end_id, amount=amount, **said)
+
+    async def receive(self, *notices: Notice) -> int:
+        return await receive_notices(self.tenant, LINK, SIGNED, msgspec.json.encode(notices))
+
+    async def fund(self, amount: int) -> None:
+        await self.receive(self.received(amount))
+        await self.run_rooms()
+
+    # Money out.
+
+    async def pay(self, amount: int, key: str = KEY, *, under: str = "", **said: Any) -> Answer:
+        """A payout; each has an idempotency key of its own unless `under` is given."""
+        self._requests += 1
+        request = OpenPayout(amount=amount, recipient=RecipientSaid(pix_key=key), **said)
+        idempotency = Idempotency(
+            key=under or f"request {self._requests}", digest=digest_of(request)
+        )
+        return await open_payout(
+            self.tenant, self.merchant_id, request, idempotency, self.clock.now()
+        )
+
+    async def held(self, amount: int = 40_00) -> Payout:
+        """A payout that is held, whose order is not sent yet."""
+        return await self.payout_of(await self.pay(amount))
+
+    async def payout_of(self, answer: Answer) -> Payout:
+        payout_id = msgspec.json.decode(answer.body)["data"]["id"]
+        return self.store.payouts_by_id[payout_id]
+
+    def now_of(self, payout: Payout) -> Payout:
+        """The payout as it is on record now."""
+        return self.store.payouts_by_id[payout.id]
+
+    # The post room.
+
+    async def run_rooms(self) -> None:
+        """Publish and work until nothing is due."""
+        while await self.publish():
+            await self.work(self.take())
+
+    async def publish(self) -> int:
+        """What the relay does in one round."""
+        due = await self.tenant.store.due_outbox(self.clock.now(), 500)
+        self.bus += due
+        await self.tenant.store.outbox_published(due, self.clock.now())
+        return len(due)
+
+    def take(self) -> list[OutboxEntry]:
+        taken, self.bus = self.bus, []
+        return taken
+
+    async def work(self, messages: Sequence[OutboxEntry], *, redelivered: bool = False) -> None:
+        """What the workers do with one batch each."""
+        receipts, orders, outcomes = (
+            [one.body for one in messages if one.subject.split(".")[2:4] == ["pix", queue]]
+            for queue in ("in", "out", "outcome")
+        )
+        if receipts:
+            await settle_receipts(self.tenant, [_entry(body) for body in receipts])
+        if orders:
+            ids = [msgspec.json.decode(body, type=Order).end_to_end_id for body in orders]
+            await dispatch_payouts(self.tenant, ids, redelivered=redelivered)
+        if outcomes:
+            await settle_notices(self.tenant, [_entry(body) for body in outcomes])
+
+    def _tenant(self, pix: Mapping[str, Any]) -> Tenant:
+        loaded = config.load({})
+        return Tenant(
+            institution=config.Institution(
+                ispb=ISPB,
+                name="Banco de Teste",
+                ledger=LEDGER,
+                providers=(config.ProviderLink(name=LINK, kind="simulator"),),
+            ),
+            settings=msgspec.structs.replace(
+                loaded, pix=msgspec.structs.replace(loaded.pix, **pix)
+            ),
+            store=cast("Store", Faulty(self.store, "store", self.faults)),
+            ledger=cast("Ledger", Faulty(self.ledger, "ledger", self.faults)),
+            cache=cast("Cache", Faulty(self.cache, "cache", self.faults)),
+            providers={LINK: cast("Provider", Faulty(self.provider, "provider", self.faults))},
+            clock=self.clock,
+            ids=self.ids,
+            relay=self.relay,
+            couriers=self.couriers,
+            pepper=b"pepper",
+            recent_keys=Recent(1.0, self.clock.monotonic),
+            recent_accounts=Recent(1.0, self.clock.monotonic),
+        )
+
+
+def _entry(body: bytes) -> InboxEntry:
+    return msgspec.json.decode(body, type=InboxEntry)
+
+
+def keeps_its_promises(world: MemoryWorld) -> tuple[Store, Ledger, Cache, Provider]:
+    """The twins are ports: said here so that the type checker looks."""
+    return world.store, world.ledger, world.cache, world.provider
