@@ -35,10 +35,10 @@ def admin_socket(platform: Platform) -> ChildSpec:
         limit = trio.CapacityLimiter(CONNECTIONS_MAX)
 
         async def serve(stream: trio.SocketStream) -> None:
-            async with limit, stream:
+            async with stream, limit:
                 await _converse(context.tree, stream)
 
-        async with await _listen(path) as listener:
+        async with _listen(path) as listener:
             context.report(path=str(path))
             context.ready()
             await trio.serve_listeners(serve, [listener])
@@ -46,18 +46,19 @@ def admin_socket(platform: Platform) -> ChildSpec:
     return ChildSpec(id="admin_socket", start=start)
 
 
-async def _listen(path: Path) -> trio.SocketListener:
+def _listen(path: Path) -> trio.SocketListener:
     """Bind with the mode right from the first moment; a socket file left by a crash is replaced."""
     with suppress(FileNotFoundError):
         os.unlink(path)  # noqa: PTH108  one call, which never waits
-    bound = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # Not trio's bind, which waits for a thread: the mask is the whole process's meanwhile.
     before = os.umask(0o177)
     try:
-        await bound.bind(str(path))
+        bound.bind(str(path))
     finally:
         os.umask(before)
     bound.listen(BACKLOG)
-    return trio.SocketListener(bound)
+    return trio.SocketListener(trio.socket.from_stdlib_socket(bound))
 
 
 async def _converse(tree: Tree, stream: trio.SocketStream) -> None:
@@ -73,9 +74,9 @@ async def _converse(tree: Tree, stream: trio.SocketStream) -> None:
                     raw = bytes(waiting[:end])
                     del waiting[: end + 1]
                     await stream.send_all(line(_answer(tree, raw)))
-            if len(waiting) > LINE_BYTES_MAX:
-                await stream.send_all(line(_fault("too_long", "a question is at most 64 KiB")))
-                return
+                if len(waiting) > LINE_BYTES_MAX:
+                    await stream.send_all(line(_fault("too_long", "a question is at most 64 KiB")))
+                    return
     except (trio.BrokenResourceError, trio.TooSlowError):
         return  # they left, or fell asleep
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
+from actors.pace import Pace
 from actors.queues import STREAM
 from actors.weather import Weather
 from fluxiq.bus import Bus, Delivery
@@ -22,12 +23,14 @@ Handle = Callable[[Sequence[Delivery]], Awaitable[None]]
 async def consume(context: Context, bus: Bus, consumer: str, handle: Handle) -> None:
     """Until cancelled. What `handle` could not do for the weather is asked for again in a second.
 
-    Any other error is a bug and crashes the worker; the messages come again after their ack wait.
-    Those that share a batch with a bad one are done one by one first, so that it fails alone.
+    Any other error is a bug and crashes the worker; its messages come again after their ack wait.
+    Those that share a batch with a bad one are done one by one, before and after it, so that it
+    fails alone.
     """
-    weather = Weather(context.path)
+    weather, pace = Weather(context.path), Pace()
     context.ready()
     while True:
+        await pace.wait()
         try:
             deliveries = await bus.fetch(consumer, STREAM, BATCH, WAIT_SECONDS)
             if deliveries:
@@ -49,8 +52,19 @@ async def _attempt(bus: Bus, deliveries: Sequence[Delivery], handle: Handle) -> 
         if len(deliveries) == 1:
             _log.exception("message_failed", subject=deliveries[0].subject)
             raise
-        for delivery in deliveries:
-            await _attempt(bus, [delivery], handle)
-        return
+        await _attempt_each(bus, deliveries, handle)
+    else:
+        await bus.ack_many(deliveries)
 
-    await bus.ack_many(deliveries)
+
+async def _attempt_each(bus: Bus, deliveries: Sequence[Delivery], handle: Handle) -> None:
+    failed: Exception | None = None
+    for delivery in deliveries:
+        try:
+            await _attempt(bus, [delivery], handle)
+        except (Unavailable, Unknown):
+            raise
+        except Exception as error:  # noqa: BLE001  said already; the others go first
+            failed = failed or error
+    if failed is not None:
+        raise failed

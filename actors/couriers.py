@@ -14,6 +14,7 @@ import trio
 
 from actors.branch import Branch
 from actors.doorbell import Doorbell
+from actors.pace import Pace
 from actors.weather import Weather
 from fluxiq.couriers.sender import WebhookSender
 from fluxiq.domain.records import Delivery, Room, Step, WebhookEndpoint
@@ -68,12 +69,13 @@ def webhook_sender(branch: Branch, endpoint_id: str) -> ChildSpec:
     async def start(context: Context) -> None:
         endpoint = branch.endpoints[endpoint_id]
         bell = branch.courier_bells.setdefault(endpoint_id, Doorbell())
-        weather = Weather(context.path)
+        weather, pace = Weather(context.path), Pace()
         ended = _Ended()
         context.report(url=endpoint.url)
         async with WebhookSender.open(branch.platform.settings.webhooks) as sender:
             context.ready()
             while True:
+                await pace.wait()
                 try:
                     full = await _deliver(branch, sender, endpoint, ended)
                     weather.cleared()

@@ -7,6 +7,7 @@ by the bus comes again from here.
 import trio
 
 from actors.branch import Branch
+from actors.pace import Pace
 from actors.weather import Weather
 from fluxiq.bus import Message
 from fluxiq.domain.records import OutboxEntry
@@ -19,9 +20,10 @@ BATCH = 500
 
 def outbox_relay(branch: Branch) -> ChildSpec:
     async def start(context: Context) -> None:
-        weather = Weather(context.path)
+        weather, pace = Weather(context.path), Pace()
         context.ready()
         while True:
+            await pace.wait()
             try:
                 full = await _publish(branch)
                 weather.cleared()

@@ -8,8 +8,13 @@ import trio
 
 from actors.platform import Platform
 from fluxiq.api.v1.notices import notices_path
+from fluxiq.errors import StartRefused
+from fluxiq.http1 import bind
 from fluxiq.providers.simulator import Customer, SimulatorConfig
 from supervisors import ChildSpec, Context, OsProcess
+
+PORT_SECONDS_MAX = 3.0
+PORT_LOOK_SECONDS = 0.05
 
 # Its configuration has secrets: it comes through a private file, not through the command line.
 _RUN = 'exec "$0" -m fluxiq.providers.simulator < "$1"'
@@ -30,6 +35,7 @@ def simulator(platform: Platform) -> ChildSpec:
             directory.run / "simulator.json", msgspec.json.encode(_config(platform)).decode()
         )
         context.report(url=platform.simulator_url)
+        await _await_port(platform)
         await process(context)
 
     return ChildSpec(id="simulator", start=start, kind="os_process", shutdown=10.0)
@@ -55,6 +61,26 @@ def _customers(platform: Platform) -> Iterator[Customer]:
                     secret=address.secret,
                     notices_url=f"{platform.api_url}{path}",
                 )
+
+
+async def _await_port(platform: Platform) -> None:
+    """Whoever else listens there would answer the ready check in the simulator's name.
+
+    A predecessor that is just ending gets a moment. Raises StartRefused.
+    """
+    host, port = platform.settings.simulator.host, platform.simulator_port
+    deadline = trio.current_time() + PORT_SECONDS_MAX
+    while True:
+        try:
+            listeners = await bind(host, port, name="the provider simulator")
+        except StartRefused as refused:
+            if trio.current_time() > deadline:
+                raise StartRefused(f"{refused}; set FLUXIQ_SIMULATOR__PORT") from None
+            await trio.sleep(PORT_LOOK_SECONDS)
+        else:
+            for listener in listeners:
+                await listener.aclose()
+            return
 
 
 async def _answers(platform: Platform) -> bool:

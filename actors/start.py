@@ -18,7 +18,17 @@ from fluxiq.api.hub import Hub
 from fluxiq.errors import FluxiqError, StartRefused
 from fluxiq.settings import Settings
 from fluxiq.telemetry.metrics import Metrics
-from supervisors import Event, EventKind, StartFailed, Tree, collapse, describe, open_tree
+from supervisors import (
+    Event,
+    EventKind,
+    OsProcessError,
+    StartFailed,
+    SupervisionError,
+    Tree,
+    collapse,
+    describe,
+    open_tree,
+)
 
 _log = structlog.get_logger("tree")
 
@@ -116,11 +126,20 @@ def _refusal(failed: StartFailed) -> StartRefused:
 
 def _tell(event: Event) -> None:
     level = _LEVELS.get(event.kind)
-    if level is not None:
-        getattr(_log, level)(
-            event.kind.value,
-            path=event.path,
-            incarnation=event.incarnation,
-            reason=event.reason,
-            exc_info=event.exception if level == "error" else None,
-        )
+    foreseen = event.kind is EventKind.START_FAILED and _is_foreseen(event.exception)
+    if level is None or (foreseen and event.incarnation == 1):
+        return  # whoever asked for the first start is told by its exception
+    getattr(_log, level)(
+        event.kind.value,
+        path=event.path,
+        incarnation=event.incarnation,
+        reason=event.reason,
+        exc_info=event.exception if level == "error" and not foreseen else None,
+    )
+
+
+def _is_foreseen(error: BaseException | None) -> bool:
+    """Whether the sentence says it all: where in our code it was said would help nobody."""
+    while isinstance(error, SupervisionError) and error.__cause__ is not None:
+        error = collapse(error.__cause__)
+    return isinstance(error, (FluxiqError, OsProcessError))

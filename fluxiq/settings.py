@@ -18,7 +18,7 @@ from fluxiq.errors import SettingsInvalid
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
-Seconds = Annotated[float, Meta(gt=0)]
+Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]  # a year: infinity is no deadline
 
 # Named apart from settings: they say where settings are, or belong to somebody else.
 _NOT_SETTINGS = {"FLUXIQ_CONFIG", "FLUXIQ_CONFIG_DIR", "FLUXIQ_PROFILE", "FLUXIQ_TIGERBEETLE_BIN"}
@@ -97,7 +97,7 @@ class Institution(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     ispb: Annotated[str, Meta(pattern=r"^[0-9A-Z]{8}$")]
     name: Annotated[str, Meta(min_length=1, max_length=80)]
     ledger: Annotated[int, Meta(ge=1, le=2**32 - 1)]
-    providers: tuple[ProviderLink, ...]
+    providers: Annotated[tuple[ProviderLink, ...], Meta(min_length=1)]
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -149,7 +149,7 @@ def _read(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsInvalid(f"cannot read {file}: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsInvalid(f"{file} is not valid TOML: {error}") from None
 
 

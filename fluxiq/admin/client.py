@@ -28,7 +28,10 @@ async def _ask(socket: Path, verb: str) -> object:
     except trio.TooSlowError:
         raise Unavailable("platform", f"no answer within {ANSWER_SECONDS_MAX:g} s") from None
 
-    reply = read_reply(raw)
+    try:
+        reply = read_reply(raw)
+    except msgspec.DecodeError:
+        raise Unavailable("platform", f"no whole answer from {socket}; is it stopping?") from None
     if reply.error is not None:
         raise Refused(reply.error.code, reply.error.message)
     return reply.answer

@@ -28,7 +28,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Either an answer or an error."""
 
-    version: int = VERSION
+    version: int = msgspec.field(default_factory=lambda: VERSION)  # a plain default is left out
     answer: Any = None
     error: Fault | None = None
 

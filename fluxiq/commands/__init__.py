@@ -11,6 +11,8 @@ from fluxiq.commands.up import up
 from fluxiq.commands.verify import verify
 from fluxiq.errors import FluxiqError
 
+INTERRUPTED = 130  # what shells make of SIGINT
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
@@ -24,7 +26,16 @@ for command in (up, demo, tree, verify, bench):
 def main() -> None:
     """Run the command line."""
     try:
-        cli(prog_name="fluxiq")
+        _run()
     except FluxiqError as error:
         click.echo(f"fluxiq: {error}", err=True)
         sys.exit(1)
+
+
+def _run() -> None:
+    try:
+        cli(prog_name="fluxiq")
+    except* KeyboardInterrupt:
+        # Ctrl-C before anybody listens for it: what had started has been stopped on the way up.
+        click.echo("\nfluxiq: interrupted", err=True)
+        sys.exit(INTERRUPTED)

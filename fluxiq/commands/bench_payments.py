@@ -8,9 +8,11 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 import trio
@@ -26,10 +28,14 @@ from fluxiq.providers.simulator import PayBrCode, SimulatorControl
 
 START_SECONDS_MAX = 60.0
 CALL_SECONDS_MAX = 30.0
-SETTLE_SECONDS_MAX = 300.0
+SETTLE_SECONDS_MAX = 60.0
+LOOK_SECONDS = 0.1
 SHARE_AIMED = 0.5
 AMOUNT = 1_00
 KEY = "confirmed@simulator.example"
+_OPEN = {"pending", "processing"}
+
+Life: TypeAlias = tuple[datetime, datetime]
 
 
 async def measure_payments(payments: int, callers: int) -> list[Figure]:
@@ -44,18 +50,14 @@ async def _payments(
 ) -> list[Figure]:
     async with (
         Merchant.open(addresses.api, login) as merchant,
-        merchant.watch() as events,
         _sink(merchant) as sink,
         _client(addresses.api) as http,
         SimulatorControl.open(addresses.simulator or "") as simulator,
     ):
-        load = _Load(http, login, events)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(load.listen)
-            charges = await _charges(load, simulator, payments, callers, echo)
-            await _fund(load, simulator, payments)
-            payouts = await _payouts(load, payments, callers, echo)
-            nursery.cancel_scope.cancel()
+        load = _Load(http, login)
+        charges = await _charges(load, simulator, payments, callers, echo)
+        await _fund(load, simulator, payments)
+        payouts = await _payouts(load, payments, callers, echo)
         told = Figure(
             name="signed webhooks verified by the merchant", value=sink.verified, unit="events"
         )
@@ -76,12 +78,12 @@ async def _charges(
     wanted = [PayBrCode(ispb=load.login.ispb, br_code=one["qr_code"]) for one in charges]
     started = trio.current_time()
     await simulator.pay_many(wanted)
-    ended = await load.wait_for({one["id"] for one in charges}, "pix.charge.paid")
+    await load.ends("/pix/charges", [one["id"] for one in charges])
     return [
         *_rates("charges accepted", payments / seconds, echo),
         Figure(
             name="charges paid, all at once",
-            value=payments / (max(ended.values()) - started),
+            value=payments / (trio.current_time() - started),
             unit="payments/s",
         ),
     ]
@@ -91,13 +93,13 @@ async def _fund(load: "_Load", simulator: SimulatorControl, payments: int) -> No
     """Money for twice as many payouts."""
     charge = await load.post("/pix/charges", {"amount": 3 * payments * AMOUNT})
     await simulator.pay(ispb=load.login.ispb, br_code=charge["qr_code"])
-    await load.wait_for({charge["id"]}, "pix.charge.paid")
+    await load.ends("/pix/charges", [charge["id"]])
 
 
 async def _payouts(load: "_Load", payments: int, callers: int, echo: float) -> list[Figure]:
     """Payouts at full load, then offered at half of what was accepted."""
     run = f"{trio.current_time():.6f}"
-    sent: dict[str, float] = {}
+    ids: list[str] = []
     accepted: list[float] = []
 
     async def open_one(number: int) -> None:
@@ -111,28 +113,24 @@ async def _payouts(load: "_Load", payments: int, callers: int, echo: float) -> l
             },
         )
         accepted.append(trio.current_time() - started)
-        sent[made["id"]] = started
+        ids.append(made["id"])
 
-    started = trio.current_time()
     seconds = await _closed_loop(payments, callers, open_one)
-    ended = await load.wait_for(set(sent), "pix.payout.confirmed")
-    figures = [
-        *_rates("payouts accepted", payments / seconds, echo),
-        Figure(
-            name="payouts confirmed at full load",
-            value=payments / (max(ended.values()) - started),
-            unit="payments/s",
-        ),
-        *latencies("payout accepted, full load", accepted),
-        *latencies("payout to its end, full load", [ended[one] - sent[one] for one in sent]),
-    ]
+    full = await load.ends("/pix/payouts", ids)
 
-    sent.clear()
+    ids.clear()
     offered = payments / seconds / 2
+    half_accepted = len(accepted)
     await _open_loop(range(payments, 2 * payments), offered, open_one)
-    ended = await load.wait_for(set(sent), "pix.payout.confirmed")
-    half = [ended[one] - sent[one] for one in sent]
-    return [*figures, *latencies(f"payout to its end, {offered:.0f}/s offered", half)]
+    half = await load.ends("/pix/payouts", ids)
+    return [
+        *_rates("payouts accepted", payments / seconds, echo),
+        Figure(name="payouts confirmed at full load", value=_rate(full), unit="payments/s"),
+        *latencies("payout accepted, full load", accepted[:half_accepted]),
+        *latencies("payout to its end, full load", _spans(full)),
+        *latencies(f"payout accepted, {offered:.0f}/s offered", accepted[half_accepted:]),
+        *latencies(f"payout to its end, {offered:.0f}/s offered", _spans(half)),
+    ]
 
 
 def _rates(name: str, rate: float, echo: float) -> list[Figure]:
@@ -150,49 +148,61 @@ def _rates(name: str, rate: float, echo: float) -> list[Figure]:
 
 
 class _Load:
-    """One merchant's requests, and when its payments ended by the websocket's word."""
+    """One merchant's requests, over connections of its own."""
 
-    def __init__(
-        self, http: HttpClient, login: Login, events: trio.MemoryReceiveChannel[Json]
-    ) -> None:
+    def __init__(self, http: HttpClient, login: Login) -> None:
         self.login = login
         self._http = http
-        self._events = events
         self._headers = {
             "authorization": f"Bearer {login.api_key}",
             "content-type": "application/json",
         }
-        self._ended: dict[tuple[str, str], float] = {}
-        self._news = trio.Event()
 
     async def post(self, path: str, body: Json) -> Json:
+        return await self._call("POST", path, msgspec.json.encode(body))
+
+    async def ends(self, path: str, ids: Sequence[str]) -> list[Life]:
+        """Look at each until it has ended. Raises StartRefused when one never does."""
+        lives = []
+        for one in ids:
+            with trio.move_on_after(SETTLE_SECONDS_MAX):
+                record = await self._call("GET", f"{path}/{one}", b"")
+                while record["status"] in _OPEN:
+                    await trio.sleep(LOOK_SECONDS)
+                    record = await self._call("GET", f"{path}/{one}", b"")
+                lives.append(_life(record))
+                continue
+            raise StartRefused(f"{path}/{one} did not end within {SETTLE_SECONDS_MAX:g} s")
+        return lives
+
+    async def _call(self, method: str, path: str, body: bytes) -> Json:
         response = await self._http.request(
-            "POST",
+            method,
             f"/api/v1{path}",
             headers=self._headers,
-            body=msgspec.json.encode(body),
+            body=body,
             seconds_max=CALL_SECONDS_MAX,
         )
-        if response.status not in {201, 202}:
+        if response.status not in {200, 201, 202}:
             raise StartRefused(f"{path} answered {response.status}: {response.body.decode()}")
-        made: Json = msgspec.json.decode(response.body)["data"]
-        return made
+        said: Json = msgspec.json.decode(response.body)["data"]
+        return said
 
-    async def listen(self) -> None:
-        async for event in self._events:
-            self._ended[event["type"], event["data"]["id"]] = trio.current_time()
-            self._news.set()
-            self._news = trio.Event()
 
-    async def wait_for(self, ids: set[str], kind: str) -> dict[str, float]:
-        """When each of `ids` had its event of `kind`. Raises StartRefused when some never do."""
-        with trio.move_on_after(SETTLE_SECONDS_MAX):
-            while not all((kind, one) in self._ended for one in ids):
-                await self._news.wait()
-        missing = [one for one in ids if (kind, one) not in self._ended]
-        if missing:
-            raise StartRefused(f"{len(missing)} payments had no {kind}, {missing[0]} among them")
-        return {one: self._ended[kind, one] for one in ids}
+def _life(record: Json) -> Life:
+    """From creation to the end, as the record has it (a charge: to the provider's notice)."""
+    ended = record.get("updated_at") or record["paid_at"]
+    return datetime.fromisoformat(record["created_at"]), datetime.fromisoformat(ended)
+
+
+def _spans(lives: Sequence[Life]) -> list[float]:
+    return [(ended - created).total_seconds() for created, ended in lives]
+
+
+def _rate(lives: Sequence[Life]) -> float:
+    """Ended per second, from the first creation to the last end."""
+    first, last = min(created for created, _ in lives), max(ended for _, ended in lives)
+    return len(lives) / (last - first).total_seconds()
 
 
 async def _closed_loop(count: int, callers: int, one: Callable[[int], Awaitable[None]]) -> float:

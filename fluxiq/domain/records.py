@@ -364,12 +364,15 @@ class Room(StrEnum):
 
 
 class Step(Struct, frozen=True):
-    """A payment was in `room` from `entered_at` to `left_at`; `detail` names what it left."""
+    """A payment was in `room` from `entered_at` to `left_at`; `detail` names what it left.
+
+    No `left_at`: it leaves as the step is written down, at the end of its transaction.
+    """
 
     end_to_end_id: str
     room: Room
     entered_at: datetime
-    left_at: datetime
+    left_at: datetime | None
     detail: str = ""
 
 

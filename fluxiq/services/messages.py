@@ -302,6 +302,7 @@ def endpoint_view(endpoint: WebhookEndpoint, *, with_secret: bool = False) -> En
 
 
 def step_view(step: Step) -> StepView:
+    assert step.left_at is not None, "a step on record has ended"
     spent = (step.left_at - step.entered_at).total_seconds() * 1000
     return StepView(
         room=step.room,

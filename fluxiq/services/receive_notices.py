@@ -40,7 +40,7 @@ def _record(tenant: Tenant, provider: str, notice: Notice, entered: datetime) ->
         ),
         steps=(
             Step(notice.end_to_end_id, Room.DOOR, entered, now, notice.kind.value),
-            Step(notice.end_to_end_id, Room.VISITORS_BOOK, now, now, entry.id),
+            Step(notice.end_to_end_id, Room.VISITORS_BOOK, now, None, entry.id),
         ),
     )
 

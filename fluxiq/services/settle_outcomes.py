@@ -1,13 +1,15 @@
 """How payouts end: the provider says confirmed or rejected, the vault posts or voids, it is filed.
 
 The ledger decides which of two contradicting notices wins: a hold is posted or voided once. The
-loser changes nothing and leaves a note in the audit trail.
+loser changes nothing and leaves a note in the audit trail. Before a rejection voids, the provider
+is asked: what it calls settled is settled, whatever a notice said.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
+import trio
 
 from fluxiq.domain import payout as payouts
 from fluxiq.domain import postings
@@ -26,6 +28,7 @@ from fluxiq.domain.records import (
     Transfer,
     TransferStatus,
 )
+from fluxiq.errors import Unavailable
 from fluxiq.ports import OrderAnswer, OutcomeArchived
 from fluxiq.services.messages import payout_view
 from fluxiq.services.tenant import Tenant
@@ -68,20 +71,18 @@ def verdict_of(payout: Payout, answer: OrderAnswer) -> Verdict | None:
 async def settle_notices(tenant: Tenant, entries: Sequence[InboxEntry]) -> list[Outcome]:
     """The payouts that these notices ended. Raises Unavailable or Unknown: they come again."""
     known = await tenant.store.payouts([entry.notice.end_to_end_id for entry in entries])
-    return await settle_outcomes(
+    settled, unclear = await _ask_about_rejected(tenant, entries, known)
+    outcomes = await settle_outcomes(
         tenant,
         [
-            Verdict(
-                payout=known.get(entry.notice.end_to_end_id),
-                end_to_end_id=entry.notice.end_to_end_id,
-                event=_TOLD[entry.notice.kind],
-                reason_code=entry.notice.reason_code,
-                inbox_id=entry.id,
-                said_at=entry.received_at,
-            )
+            _verdict_of_notice(entry, known.get(entry.notice.end_to_end_id), settled)
             for entry in entries
+            if entry.notice.end_to_end_id not in unclear
         ],
     )
+    for error in unclear.values():
+        raise error
+    return outcomes
 
 
 async def settle_outcomes(tenant: Tenant, verdicts: Sequence[Verdict]) -> list[Outcome]:
@@ -101,6 +102,52 @@ async def settle_outcomes(tenant: Tenant, verdicts: Sequence[Verdict]) -> list[O
     tenant.relay.ring()
     tenant.couriers.ring(owed.endpoint_ids)
     return [line.outcome for line in filed if line.outcome is not None]
+
+
+async def _ask_about_rejected(
+    tenant: Tenant, entries: Sequence[InboxEntry], known: Mapping[str, Payout]
+) -> tuple[set[str], dict[str, Unavailable]]:
+    """Which open payouts that are said to be rejected the provider, asked, calls settled; and of
+    which it says nothing now.
+
+    Notices overtake each other, most of all after an outage of ours, and a void cannot be taken
+    back: money that has left would be given back to the payer.
+    """
+    settled: set[str] = set()
+    unclear: dict[str, Unavailable] = {}
+
+    async def ask(end_to_end_id: str) -> None:
+        try:
+            answer = await tenant.provider.enquire(end_to_end_id)
+        except Unavailable as error:
+            unclear[end_to_end_id] = error
+        else:
+            if answer.state == "settled":
+                settled.add(end_to_end_id)
+
+    rejected = {
+        entry.notice.end_to_end_id for entry in entries if entry.notice.kind is NoticeKind.REJECTED
+    }
+    async with trio.open_nursery() as nursery:
+        for payout in known.values():
+            if payout.end_to_end_id in rejected and payout.stage not in payouts.TERMINAL:
+                nursery.start_soon(ask, payout.end_to_end_id)
+    return settled, unclear
+
+
+def _verdict_of_notice(
+    entry: InboxEntry, payout: Payout | None, settled: Container[str]
+) -> Verdict:
+    notice = entry.notice
+    is_settled = notice.end_to_end_id in settled
+    return Verdict(
+        payout=payout,
+        end_to_end_id=notice.end_to_end_id,
+        event=PayoutEvent.CONFIRMED if is_settled else _TOLD[notice.kind],
+        reason_code=None if is_settled else notice.reason_code,
+        inbox_id=entry.id,
+        said_at=entry.received_at,
+    )
 
 
 async def _judge_and_move(tenant: Tenant, verdicts: Sequence[Verdict]) -> list[PayoutStage | str]:
@@ -205,7 +252,7 @@ def _steps(
     verb = "post" if outcome.stage is PayoutStage.CONFIRMED else "void"
     walked = [
         (Room.VAULT, vault_at, archive_at, f"{verb} {tb_id_text(posted.id)}"),
-        (Room.ARCHIVE, archive_at, outcome.at, f"{outcome.payout.id} {outcome.stage}"),
+        (Room.ARCHIVE, archive_at, None, f"{outcome.payout.id} {outcome.stage}"),
     ]
     if verdict.said_at is not None:
         walked.insert(0, (Room.POST_ROOM, verdict.said_at, vault_at, verdict.inbox_id or ""))

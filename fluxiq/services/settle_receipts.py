@@ -133,7 +133,7 @@ def _archive(
         inbox_id=entry.id,
         receipt=receipt,
         event=_event(tenant, receipt, decision),
-        steps=_steps(entry, receipt, times, tenant.clock.now()),
+        steps=_steps(entry, receipt, times),
     )
 
 
@@ -182,14 +182,14 @@ def _event(tenant: Tenant, receipt: Receipt, decision: ReceiptDecision) -> Event
 
 
 def _steps(
-    entry: InboxEntry, receipt: Receipt, times: tuple[datetime, datetime, datetime], now: datetime
+    entry: InboxEntry, receipt: Receipt, times: tuple[datetime, datetime, datetime]
 ) -> tuple[Step, ...]:
     studied_at, vault_at, archive_at = times
     walked = [
         (Room.POST_ROOM, entry.received_at, studied_at, entry.id),
         (Room.STUDY, studied_at, vault_at, receipt.reason.value),
         (Room.VAULT, vault_at, archive_at, tb_id_text(receipt.transfer_id)),
-        (Room.ARCHIVE, archive_at, now, receipt.charge_id or receipt.id),
+        (Room.ARCHIVE, archive_at, None, receipt.charge_id or receipt.id),
     ]
     return tuple(
         Step(receipt.end_to_end_id, room, entered, left, detail)

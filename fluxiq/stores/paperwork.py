@@ -34,9 +34,10 @@ class Announcement(Struct, frozen=True):
 _FILE: Final = """
 WITH walked AS (
     INSERT INTO walk_steps (end_to_end_id, room, entered_at, left_at, detail)
-    SELECT * FROM unnest(
+    SELECT end_to_end_id, room, entered_at, coalesce(left_at, clock_timestamp()), detail
+    FROM unnest(
         $1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[]
-    )
+    ) AS walked (end_to_end_id, room, entered_at, left_at, detail)
     ON CONFLICT DO NOTHING
 ), audited AS (
     INSERT INTO audit_trail (actor, action, subject, digest, note)

@@ -40,7 +40,8 @@ COMMAND_GRACE_SECONDS: Final = 2.0
 # A transaction that lost against another is tried again so often.
 CONFLICT_RETRIES_MAX: Final = 3
 CONFLICT_PAUSE_SECONDS_MAX: Final = 0.02
-IDLE_SECONDS_MAX: Final = 300.0
+# A timer per use costs more than an idle connection does.
+IDLE_SECONDS_MAX: Final = 0.0
 
 _CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 _OUTAGES = (

@@ -1,7 +1,7 @@
 """Everything an institution has on paper: `ports.Store` over its own schema.
 
-Each method is one transaction and one hop to Postgres. Those that many callers use at once for one
-record each go through a group commit.
+Each method is one transaction and one hop to Postgres; what is a single statement is its own
+transaction and saves two round trips. Calls of many callers, one record each, are batched.
 """
 
 from collections.abc import Sequence
@@ -172,7 +172,7 @@ class PostgresStore(Store):
         return await self._postgres.run(telling.endpoints, merchant_id)
 
     async def record_steps(self, steps: Sequence[Step]) -> None:
-        await self._postgres.transaction(walk.record_steps, steps)
+        await self._postgres.run(walk.record_steps, steps)
 
     async def payment_owner(self, end_to_end_id: str) -> str | None:
         return await self._postgres.run(walk.payment_owner, end_to_end_id)
@@ -189,14 +189,14 @@ class PostgresStore(Store):
         return await self._postgres.run(outbox.due_outbox, now, limit)
 
     async def outbox_published(self, entries: Sequence[OutboxEntry], now: datetime) -> None:
-        await self._postgres.transaction(outbox.outbox_published, entries, now)
+        await self._postgres.run(outbox.outbox_published, entries, now)
 
     # what is owed to merchants
 
     async def claim_deliveries(
         self, endpoint_id: str, now: datetime, lease_seconds: float, limit: int
     ) -> list[Delivery]:
-        return await self._postgres.transaction(
+        return await self._postgres.run(
             deliveries.claim_deliveries, endpoint_id, now, lease_seconds, limit
         )
 

@@ -313,9 +313,10 @@ async def test_redis_shows_and_does_nothing_of_the_other_one(
 
     async def attempt() -> None:
         async with _redis(inside, BOREAL) as boreal, _redis(inside, AURORA) as aurora:
+            execute: Any = aurora.execute_command
             await boreal.set(secret, "the secret")
             with pytest.raises((exceptions.NoPermissionError, exceptions.ResponseError)) as said:
-                await aurora.execute_command(*command)
+                await execute(*command)
             assert "NOPERM" in str(said.value) or "permission" in str(said.value).lower()
             assert await boreal.get(secret) == b"the secret"
 

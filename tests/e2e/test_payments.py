@@ -102,7 +102,8 @@ class Played:
 
     @property
     def ids(self) -> set[str]:
-        return {one.data["id"] for one in (*self.payouts, *self.charges)}
+        payouts = {one.data["id"] for one in self.payouts}
+        return payouts | {one.data["id"] for one in self.charges}
 
 
 @pytest.fixture(scope="module")
@@ -231,11 +232,15 @@ async def _settled(caller: Caller, played: Played, heard: Heard, told: dict[str,
     await eventually(ended, SETTLE_SECONDS_MAX)
     # What would wrongly come twice comes now: contradictions, copies, enquiries.
     await trio.sleep(2)
-    for one in played.payouts:
-        played.shown[one.data["id"]] = await caller.get(f"/pix/payouts/{one.data['id']}")
-    for charge in played.charges:
-        shown = await caller.get(f"/pix/charges/{charge.data['id']}")
-        played.shown[charge.data["id"]] = shown
+
+    async def show(kind: str, payment: str) -> None:
+        played.shown[payment] = await caller.get(f"/pix/{kind}/{payment}")
+
+    async with trio.open_nursery() as nursery:
+        for payout in played.payouts:
+            nursery.start_soon(show, "payouts", payout.data["id"])
+        for charge in played.charges:
+            nursery.start_soon(show, "charges", charge.data["id"])
 
 
 def _wanted_payouts() -> list[tuple[str, str | None]]:

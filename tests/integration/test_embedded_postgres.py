@@ -148,6 +148,22 @@ async def test_a_lock_file_with_the_pid_of_a_stranger_is_no_obstacle(
         stranger.kill()
 
 
+async def test_a_socket_lock_with_the_pid_of_a_stranger_kept_the_server_down(
+    directory: DataDirectory,
+) -> None:
+    """Also the pid of its own predecessor, killed with the platform, as a zombie nobody reaps."""
+    async with running(postgres_child(directory).start):
+        lock = Path(postgres_endpoint(directory).host) / ".s.PGSQL.5432.lock"
+        said = lock.read_text().splitlines()
+
+    with subprocess.Popen(["sleep", "60"]) as stranger:  # noqa: ASYNC220  it only has a pid
+        lock.write_text("\n".join([str(stranger.pid), *said[1:], ""]))
+        async with running(postgres_child(directory).start):
+            assert stranger.poll() is None, "it must not be touched"
+
+        stranger.kill()
+
+
 async def test_an_interrupted_set_up_begins_again(directory: DataDirectory) -> None:
     half = data_of(directory).with_name("16.new")
     half.mkdir()

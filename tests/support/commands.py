@@ -1,6 +1,7 @@
 """The command line in processes of its own, and what a command leaves behind."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from tests.support.platform import ROOT
 
@@ -110,3 +112,62 @@ def _command_of(pid: int) -> str:
     with suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     return "ended"
+
+
+class Foreground:
+    """`run.py up` as somebody types it: Ctrl-C reaches everything that is in the foreground."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        command: Sequence[str] = (sys.executable, "run.py", "up"),
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.data_dir = data_dir
+        self._output = data_dir.parent / f"{data_dir.name}.out"
+        with self._output.open("wb") as output:
+            self._process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment(data_dir, environ),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def __enter__(self) -> Self:
+        self.wait_for("Ctrl-C stops in order")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text()
+
+    @property
+    def processes(self) -> set[int]:
+        """The platform, its servers, and theirs."""
+        return {self._process.pid, *descendants(self._process.pid)}
+
+    def wait_for(self, words: str) -> None:
+        deadline = time.monotonic() + COMMAND_SECONDS_MAX
+        while words not in self.output:
+            assert self._process.poll() is None, f"it ended: {self.output}"
+            assert time.monotonic() < deadline, f"it never said {words!r}: {self.output}"
+            time.sleep(0.05)
+
+    def press_ctrl_c(self) -> None:
+        os.killpg(self._process.pid, signal.SIGINT)
+
+    def terminate(self) -> None:
+        """SIGTERM, as a service manager sends it: to the platform alone."""
+        self._process.terminate()
+
+    def end(self, seconds: float = COMMAND_SECONDS_MAX) -> int:
+        """Wait for it; its exit status."""
+        return self._process.wait(seconds)

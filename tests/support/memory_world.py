@@ -66,17 +66,22 @@ class Fault(Enum):
 
 
 class Faults:
-    """The next calls' faults, in order; `calls` remembers all that were made."""
+    """What goes wrong: with the next calls in order (`plan`), with the next call of a name (`at`,
+    "store.open_payout"), or with every call to a system (`away`). `calls` are all that were made.
+    """
 
     def __init__(self) -> None:
         self.plan: list[Fault | None] = []
-        self.away: set[str] = set()  # systems that refuse every call
+        self.at: dict[str, Fault] = {}
+        self.away: set[str] = set()
         self.calls: list[str] = []
 
     def take(self, system: str, name: str) -> Fault | None:
         self.calls.append(f"{system}.{name}")
         planned = self.plan.pop(0) if self.plan else None
-        return Fault.REFUSED if system in self.away else planned
+        if system in self.away:
+            return Fault.REFUSED
+        return self.at.pop(f"{system}.{name}", planned)
 
 
 class Faulty:

@@ -46,11 +46,13 @@ class Caller:
 
     async def made(self, path: str, body: Json) -> Json:
         """The `data` of a 201 or 202."""
-        return data_of(await self.post(path, body))
+        made: Json = data_of(await self.post(path, body))
+        return made
 
     async def get(self, path: str) -> Json:
         """The `data` of a 200."""
-        return data_of(await self.http.get(path))
+        found: Json = data_of(await self.http.get(path))
+        return found
 
     async def balance(self) -> tuple[int, int]:
         """Centavos available and pending."""

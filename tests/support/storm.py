@@ -1,8 +1,8 @@
 """A storm of payments over every institution, by clients who insist until they know.
 
 Each client has one thing to do: a payout under an idempotency key, or a charge which somebody then
-pays at the simulator. Without a definite answer (no connection, 5xx, 409 in progress) it asks again
-with the same key. What is accepted is written down; `tests.support.verdict` judges what became of it.
+pays at the simulator. Without a definite answer (no connection, 503, 409 in progress) it asks again
+with the same key. What is accepted is written down; `tests.support.verdict` judges its end.
 """
 
 from dataclasses import dataclass, field
@@ -68,11 +68,11 @@ class Storm:
 
     async def until_under_way(self) -> list[Accepted]:
         """Until a good part was accepted; those of them whose end nobody has been told yet."""
-        while len(self.accepted) < PAYOUTS * len(self.platform.logins) // 3:
+        while len(self.accepted) < PAYOUTS * len(self.platform.logins) // 3:  # noqa: ASYNC110
             await trio.sleep(0.01)
         ended = {
             one.resource_id
-            for one in self.sink.told.values()
+            for one in list(self.sink.told.values())
             if one.type in {"pix.payout.confirmed", "pix.payout.failed"}
         }
         return [one for one in self.accepted if one.id not in ended]
@@ -142,9 +142,10 @@ class Insistent:
             try:
                 async with SimulatorControl.open(simulator) as control:
                     await control.pay(ispb=ispb, br_code=br_code, copies=copies)
-                return
             except Unavailable as error:
                 await self._wait(f"pay: {error}")
+            else:
+                return
 
     async def _wait(self, why: str) -> None:
         self._unclear.append(why)

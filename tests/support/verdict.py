@@ -1,7 +1,7 @@
 """What became of a storm: the provider's journal against the institution's books and records.
 
 The journal of the simulator is the truth about money: which payments reached us, which of our
-orders were settled. Everything on our side, read with the institution's own credentials, must agree.
+orders were settled. All that is on our side, read with the institution's own credentials, agrees.
 """
 
 from collections import Counter, defaultdict
@@ -167,9 +167,11 @@ async def _judge_receipts(
 
     paying = Counter(row["charge_id"] for row in rows if row["reason"] == "pays_charge")
     status = dict(await connection.fetch("SELECT id, status FROM charges"))
-    for charge_id in (one for one, at in storm.charges.items() if at == ispb):
-        if (status.get(charge_id), paying[charge_id]) != ("paid", 1):
-            wrong.append(f"{charge_id} is {status.get(charge_id)} by {paying[charge_id]} receipts")
+    wrong += [
+        f"{charge_id} is {status.get(charge_id)} by {paying[charge_id]} receipts"
+        for charge_id, at in storm.charges.items()
+        if at == ispb and (status.get(charge_id), paying[charge_id]) != ("paid", 1)
+    ]
     return wrong
 
 
@@ -183,7 +185,7 @@ async def _judge_events(connection: Connection, storm: Storm, ispb: str) -> list
     ids = _grouped((row["about"], row["id"]) for row in rows)
     told = _grouped(
         (one.resource_id, event_id)
-        for event_id, one in storm.sink.told.items()
+        for event_id, one in list(storm.sink.told.items())
         if one.type in TERMINAL
     )
     ended = [one.id for one in storm.accepted if one.ispb == ispb]

@@ -135,7 +135,7 @@ async def test_a_crash_between_the_order_and_its_record_does_not_order_twice(
     world: MemoryWorld,
 ) -> None:
     payout = await world.held()
-    plan(world, Fault.CRASH_BEFORE, after=2)  # store.payouts, provider.send, store.mark_sent
+    world.faults.at["store.mark_sent"] = Fault.CRASH_BEFORE
     with pytest.raises(Exception, match=r"before store\.mark_sent"):
         await dispatch(world, payout)
 

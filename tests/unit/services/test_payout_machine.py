@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import trio
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -167,9 +167,14 @@ class PayoutMachine(RuleBasedStateMachine):
             assert hold in self.world.ledger._transfers
             assert self.world.provider.amounts[end_to_end_id] == payout.amount
             ending = self.world.ledger._resolved.get(hold)
-            if ending is not None and end_to_end_id not in self.lies:
-                paid = ending.flags == TransferFlags.POST_PENDING_TRANSFER
-                assert answer.state == ("settled" if paid else "rejected")
+            if ending is None:
+                continue
+            paid = ending.flags == TransferFlags.POST_PENDING_TRANSFER
+            if answer.state == "settled":
+                assert paid
+            elif end_to_end_id not in self.lies:
+                assert answer.state == "rejected"
+                assert not paid
 
     @invariant()
     def a_key_makes_one_payout_and_a_payout_ends_in_one_event(self) -> None:
@@ -242,10 +247,12 @@ class PayoutMachine(RuleBasedStateMachine):
         return sorted(name for name, answer in orders if answer.state == "accepted")
 
 
-class TestPayoutMachine(PayoutMachine.TestCase):  # type: ignore[name-defined, misc]
+class TestPayoutMachine(PayoutMachine.TestCase):  # type: ignore[misc, valid-type]
     settings = settings(
-        max_examples=120,
+        max_examples=80,
         stateful_step_count=40,
         deadline=None,
+        # Shrinking a run takes minutes, beyond a test's limit: add Phase.shrink to read a failure.
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     )

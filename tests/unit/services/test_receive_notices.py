@@ -1,4 +1,4 @@
-"""The Door for providers: nothing is read before its signature, and all is on paper before a 200."""
+"""The Door for providers: nothing is read before its signature, all is on paper before a 200."""
 
 import msgspec
 import pytest

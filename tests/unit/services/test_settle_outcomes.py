@@ -12,7 +12,8 @@ from fluxiq.domain.records import (
     PayoutStage,
     TransferStatus,
 )
-from fluxiq.errors import FluxiqError
+from fluxiq.errors import FluxiqError, Unavailable
+from fluxiq.ports import OrderAnswer
 from fluxiq.services.settle_outcomes import settle_notices
 from tests.support.memory_world import LINK, Crash, Fault, MemoryWorld
 
@@ -117,6 +118,48 @@ async def test_of_two_contradicting_notices_in_one_batch_the_first_stands(
     assert sum(events(world)[f"pix.payout.{end}"] for end in ("confirmed", "failed")) == 1
 
 
+async def test_a_rejection_that_overtook_the_confirmation_gave_back_money_that_had_left(
+    world: MemoryWorld,
+) -> None:
+    payout = await sent(world)
+    world.provider.settle(payout.end_to_end_id)
+
+    assert await ended(world, world.provider.notice(REJECTED, payout.end_to_end_id)) == [
+        "confirmed"
+    ]
+    assert await ended(world, world.provider.notice(CONFIRMED, payout.end_to_end_id)) == []
+
+    assert world.now_of(payout).reason_code is None
+    balance = await world.balance()
+    assert (balance.available, balance.debits_posted, balance.debits_pending) == (60_00, 40_00, 0)
+    assert len(world.store.inbox_done) == len(world.store.inbox)
+
+
+async def test_a_rejection_waits_for_a_provider_that_cannot_be_asked_and_the_others_do_not(
+    world: MemoryWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rejected, confirmed = await sent(world, 10_00), await sent(world, 20_00)
+    entries = await written(
+        world,
+        world.provider.reject(rejected.end_to_end_id),
+        world.provider.settle(confirmed.end_to_end_id),
+    )
+
+    async def enquire(end_to_end_id: str) -> OrderAnswer:
+        raise Unavailable("provider", f"does not speak of {end_to_end_id}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.provider, "enquire", enquire)
+        with pytest.raises(Unavailable):
+            await settle_notices(world.tenant, entries)
+    assert world.now_of(confirmed).stage is PayoutStage.CONFIRMED
+    assert world.now_of(rejected).stage is PayoutStage.SENT
+
+    await settle_notices(world.tenant, entries)
+    assert world.now_of(rejected).stage is PayoutStage.FAILED
+    assert events(world)["pix.payout.confirmed"] == events(world)["pix.payout.failed"] == 1
+
+
 async def test_a_payout_told_twice_in_one_batch_was_counted_as_two_payments(
     world: MemoryWorld,
 ) -> None:
@@ -178,8 +221,7 @@ async def test_a_rejection_of_a_payout_that_was_never_ordered_voided_it_while_it
     world: MemoryWorld,
 ) -> None:
     """Only a provider with the wrong books says so: nothing may happen before the order is owed."""
-    # list_accounts, cache.get, look_up, cache.put, open_payout, find_account, create_transfers
-    world.faults.plan = [*[None] * 6, Fault.CRASH_AFTER]
+    world.faults.at["ledger.create_transfers"] = Fault.CRASH_AFTER
     with pytest.raises(Crash):
         await world.pay(40_00)
     [payout] = world.store.payouts_by_id.values()
@@ -195,16 +237,18 @@ async def test_a_rejection_of_a_payout_that_was_never_ordered_voided_it_while_it
 
 
 @pytest.mark.parametrize("fault", list(Fault))
-@pytest.mark.parametrize("kind", [CONFIRMED, REJECTED])
-@pytest.mark.parametrize("position", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("kind", "position"),
+    [*((CONFIRMED, call) for call in range(3)), *((REJECTED, call) for call in range(4))],
+)
 async def test_an_interrupted_settlement_ends_once_when_its_notice_comes_again(
     world: MemoryWorld, position: int, kind: NoticeKind, fault: Fault
 ) -> None:
     payout = await sent(world)
     entries = await written(world, world.provider.notice(kind, payout.end_to_end_id))
-    # store.payouts, ledger.create_transfers, store.archive_outcomes
+    # store.payouts, (of a rejection) provider.enquire, ledger.create_transfers, archive_outcomes
     world.faults.plan = [*[None] * position, fault]
-    with pytest.raises((FluxiqError, Crash)):
+    with pytest.raises((FluxiqError, Crash, ExceptionGroup)):
         await settle_notices(world.tenant, entries)
 
     await settle_notices(world.tenant, entries)
@@ -221,7 +265,7 @@ async def test_what_the_ledger_decided_before_a_crash_wins_over_the_notice_that_
     world: MemoryWorld,
 ) -> None:
     payout = await sent(world)
-    [confirmed] = await written(world, world.provider.settle(payout.end_to_end_id))
+    [confirmed] = await written(world, world.provider.notice(CONFIRMED, payout.end_to_end_id))
     world.faults.plan = [None, Fault.CRASH_AFTER]
     with pytest.raises(Crash):
         await settle_notices(world.tenant, [confirmed])

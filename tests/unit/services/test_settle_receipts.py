@@ -173,7 +173,7 @@ async def test_money_that_was_parked_before_a_crash_stays_parked_when_its_owner_
 ) -> None:
     """The ledger took it once, under the end-to-end id: a second decision moves nothing."""
     entries = await written(world, world.received(10_00, pix_key="late@example.com"))
-    world.faults.plan = [None, Fault.CRASH_AFTER]  # receipt_contexts, create_transfers
+    world.faults.at["ledger.create_transfers"] = Fault.CRASH_AFTER
     with pytest.raises(Crash):
         await settle_receipts(world.tenant, entries)
     mine = world.store.pix_keys[world.merchant.pix_keys[0]]

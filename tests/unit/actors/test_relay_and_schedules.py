@@ -1,0 +1,228 @@
+"""The outbox relay and the schedules of one institution, on its records in memory."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from types import SimpleNamespace
+from typing import cast
+
+import msgspec
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from actors.branch import Branch, Links
+from actors.outbox_relay import LOOK_SECONDS, outbox_relay
+from actors.platform import Platform
+from actors.schedules import ROUND_SECONDS, schedules
+from fluxiq.bus import Ack, Message
+from fluxiq.domain.records import ChargeStatus, OutboxEntry, PayoutStage
+from fluxiq.errors import Unavailable
+from fluxiq.services.messages import OpenCharge
+from fluxiq.services.open_charge import open_charge
+from fluxiq.telemetry.metrics import Metrics
+from supervisors import ChildSpec, Strategy, SupervisorSpec, Tree, open_tree
+from tests.support.memory_world import Crash, Fault, MemoryWorld
+
+
+class TellingBus:
+    """The publisher's side of a bus. `refuses` says which messages it does not take."""
+
+    def __init__(self) -> None:
+        self.told: list[Message] = []
+        self.away = False
+        self.refuses: Callable[[Message], bool] = lambda _: False
+
+    async def publish_many(self, messages: Sequence[Message]) -> list[Ack | Exception]:
+        await trio.lowlevel.checkpoint()
+        if self.away:
+            raise Unavailable("nats", "is restarting")
+        answers: list[Ack | Exception] = []
+        for message in messages:
+            if self.refuses(message):
+                answers.append(Unavailable("nats", "no answer"))
+            else:
+                self.told.append(message)
+                answers.append(Ack(sequence=len(self.told), duplicate=False))
+        return answers
+
+
+class Running:
+    """One actor of a branch, in a tree."""
+
+    def __init__(self, tree: Tree, branch: Branch, world: MemoryWorld, bus: TellingBus) -> None:
+        self.tree, self.branch, self.world, self.bus = tree, branch, world, bus
+
+    def incarnation(self, name: str) -> int:
+        node = self.tree.snapshot().find(f"root/{name}")
+        assert node is not None
+        return node.incarnation
+
+
+@asynccontextmanager
+async def running(actor: Callable[[Branch], ChildSpec]) -> AsyncIterator[Running]:
+    world, bus = await MemoryWorld().open(), TellingBus()
+    await world.fund(100_00)
+    world.store.outbox.clear()
+    platform = SimpleNamespace(clock=world.clock, metrics=Metrics(process=False))
+    branch = Branch(platform=cast("Platform", platform), institution=world.tenant.institution)
+    links = SimpleNamespace(store=world.tenant.store, bus=bus)
+    spec = SupervisorSpec(id="root", strategy=Strategy.ONE_FOR_ONE, children=[actor(branch)])
+    with ExitStack() as stack:
+        stack.enter_context(branch.links.filled(cast("Links", links)))
+        stack.enter_context(branch.tenant.filled(world.tenant))
+        async with open_tree(spec) as tree:
+            yield Running(tree, branch, world, bus)
+
+
+def owed(world: MemoryWorld) -> list[OutboxEntry]:
+    return [one.entry for one in world.store.outbox.values()]
+
+
+# The relay.
+
+
+async def test_what_is_owed_is_published_under_an_id_of_its_own_for_each_try() -> None:
+    async with running(outbox_relay) as run:
+        payout = await run.world.held()
+        await trio.sleep(2)
+        orders = [one for one in run.bus.told if ".pix.out." in one.subject]
+        assert [one.message_id for one in orders] == [f"{payout.end_to_end_id}:0"]
+
+        run.world.clock.pass_seconds(11)  # nobody did the work
+        await trio.sleep(2)
+        orders = [one for one in run.bus.told if ".pix.out." in one.subject]
+        assert [one.message_id for one in orders] == [
+            f"{payout.end_to_end_id}:0",
+            f"{payout.end_to_end_id}:1",
+        ]
+        assert orders[0].body == orders[1].body
+
+
+async def test_an_event_is_announced_once_and_work_until_it_is_done() -> None:
+    async with running(outbox_relay) as run:
+        payout = await run.world.held()
+        await trio.sleep(2)
+
+        [left] = owed(run.world)
+        assert left.reference == payout.end_to_end_id
+        assert any(".events." in one.subject for one in run.bus.told)
+
+
+async def test_a_ring_wakes_the_relay_before_its_next_look() -> None:
+    async with running(outbox_relay) as run:
+        await trio.sleep(10)
+        await run.world.held()
+        run.branch.relay.ring()
+        await trio.sleep(LOOK_SECONDS / 10)
+
+        assert run.bus.told
+
+
+async def test_the_relay_looks_by_itself_when_nobody_rings() -> None:
+    async with running(outbox_relay) as run:
+        await trio.sleep(10)
+        await run.world.held()
+        await trio.sleep(1.5 * LOOK_SECONDS)
+
+        assert run.bus.told
+
+
+async def test_messages_that_the_bus_does_not_take_stay_owed_and_the_others_do_not() -> None:
+    async with running(outbox_relay) as run:
+        run.bus.refuses = lambda message: ".pix.out." in message.subject
+        await run.world.held()
+        await trio.sleep(2)
+        assert [one.subject.split(".")[3] for one in owed(run.world)] == ["out"]
+        assert [one.attempt for one in owed(run.world)] == [0]
+
+        run.bus.refuses = lambda _: False
+        await trio.sleep(10)
+        assert any(".pix.out." in one.subject for one in run.bus.told)
+        assert run.incarnation("outbox_relay") == 1
+
+
+@pytest.mark.parametrize("away", ["the bus", "the store"])
+async def test_an_outage_is_ridden_out_and_nothing_is_forgotten(away: str) -> None:
+    async with running(outbox_relay) as run:
+        await run.world.held()
+        run.bus.away = away == "the bus"
+        run.world.faults.away = {"store"} if away == "the store" else set()
+        await trio.sleep(60)
+        assert run.bus.told == []
+
+        run.bus.away = False
+        run.world.faults.away = set()
+        await trio.sleep(10)
+        assert {one.subject.split(".")[2] for one in run.bus.told} == {"events", "pix"}
+        assert run.incarnation("outbox_relay") == 1
+
+
+async def test_a_relay_that_could_not_write_down_what_it_published_publishes_it_again() -> None:
+    """Under the same id: the stream takes the second for what it is."""
+    async with running(outbox_relay) as run:
+        run.world.faults.at["store.outbox_published"] = Fault.REFUSED
+        await run.world.held()
+        await trio.sleep(10)
+
+        ids = [one.message_id for one in run.bus.told]
+        assert len(ids) == 2 * len(set(ids)) == 4
+
+
+# The schedules.
+
+
+async def test_an_intent_that_lost_its_caller_is_held_within_a_round() -> None:
+    async with running(schedules) as run:
+        run.world.faults.at["ledger.create_transfers"] = Fault.CRASH_BEFORE
+        with pytest.raises(Crash):
+            await run.world.pay(40_00)
+        run.world.clock.pass_seconds(6)
+        await trio.sleep(2 * ROUND_SECONDS)
+
+        [payout] = run.world.store.payouts_by_id.values()
+        assert payout.stage is PayoutStage.HELD
+
+
+async def test_an_order_without_an_end_is_asked_about_and_a_charge_past_its_time_expires() -> None:
+    async with running(schedules) as run:
+        answer = await open_charge(
+            run.world.tenant, run.world.merchant_id, OpenCharge(amount=1, expiration=1), None
+        )
+        payout = await run.world.held()
+        await run.world.run_rooms()
+        run.world.provider.settle(payout.end_to_end_id)
+        run.world.clock.pass_seconds(60)
+        await trio.sleep(2 * ROUND_SECONDS)
+
+        charge_id = msgspec.json.decode(answer.body)["data"]["id"]
+        assert run.world.now_of(payout).stage is PayoutStage.CONFIRMED
+        assert run.world.store.charges[charge_id].status is ChargeStatus.EXPIRED
+
+
+async def test_schedules_ride_out_a_store_that_is_away() -> None:
+    async with running(schedules) as run:
+        run.world.faults.away = {"store"}
+        await trio.sleep(60)
+        run.world.faults.away = set()
+        run.world.faults.calls.clear()
+        await trio.sleep(10)
+
+        assert "store.overdue_charges" in run.world.faults.calls
+        assert run.incarnation("schedules") == 1
+
+
+async def test_schedules_wait_for_an_institution_that_is_not_open_yet() -> None:
+    world = await MemoryWorld().open()
+    platform = SimpleNamespace(clock=world.clock, metrics=Metrics(process=False))
+    branch = Branch(platform=cast("Platform", platform), institution=world.tenant.institution)
+    spec = SupervisorSpec(id="root", strategy=Strategy.ONE_FOR_ONE, children=[schedules(branch)])
+    async with open_tree(spec) as tree:
+        await trio.sleep(30)
+        with branch.tenant.filled(world.tenant):
+            await trio.sleep(10)
+        await wait_all_tasks_blocked()
+
+        node = tree.snapshot().find("root/schedules")
+        assert node is not None
+        assert (node.state, node.incarnation) == ("running", 1)
+    assert "store.unheld_payouts" in world.faults.calls
