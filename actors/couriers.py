@@ -47,7 +47,8 @@ def endpoint_watch(branch: Branch) -> ChildSpec:
         while True:
             try:
                 for endpoint in await branch.links.get().store.endpoints():
-                    await _ensure_sender(branch, context, endpoint)
+                    if endpoint.disabled_at is None:
+                        await _ensure_sender(branch, context, endpoint)
                 weather.cleared()
             except (Unavailable, Unknown) as error:
                 await weather.ride_out(error)

@@ -16,6 +16,7 @@ import trio
 from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.commands.demo_data import demo_logins
 from fluxiq.commands.merchant import Merchant
+from fluxiq.errors import Unavailable
 from fluxiq.stores.pool import Postgres
 from supervisors import EventKind
 from tests.support.house import (
@@ -146,7 +147,10 @@ async def _until_calm(house: House, books: dict[str, Postgres]) -> None:
     deadline = trio.current_time() + CALM_SECONDS_MAX
     while True:
         provider = Provider.read(house.platform.data_dir)
-        waiting = {ispb: await unfinished(books[ispb], provider) for ispb in books}
+        try:
+            waiting = {ispb: await unfinished(books[ispb], provider) for ispb in books}
+        except Unavailable as error:
+            waiting = {"servers": [str(error)]}
         if not any(waiting.values()):
             return
         assert trio.current_time() < deadline, f"after {CALM_SECONDS_MAX:g} s: {waiting}"

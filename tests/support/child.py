@@ -22,7 +22,7 @@ class FakeContext:
         self.became_ready = trio.Event()
         self.killed = trio.Event()
 
-    def ready(self, value: object = None) -> None:  # noqa: ARG002  the signature is the context's
+    def ready(self, value: object = None) -> None:
         self.became_ready.set()
 
     def report(self, **facts: object) -> None:

@@ -185,7 +185,7 @@ class TestCancel:
 
     async def test_clean_up_that_hangs_is_cancelled_again(
         self,
-        autojump_clock: MockClock,  # noqa: ARG002 - pytest-trio finds its clock here
+        autojump_clock: MockClock,
         asyncio_host: AsyncioHost,
     ) -> None:
         cancellations = 0
@@ -222,7 +222,7 @@ class TestAsyncioInside:
 
     async def test_its_time_is_the_time_of_trio(
         self,
-        autojump_clock: MockClock,  # noqa: ARG002 - pytest-trio finds its clock here
+        autojump_clock: MockClock,
         asyncio_host: AsyncioHost,
     ) -> None:
         async def sleep_a_day() -> float:
@@ -234,7 +234,7 @@ class TestAsyncioInside:
 
     async def test_an_earlier_timer_overtakes_a_later_one(
         self,
-        autojump_clock: MockClock,  # noqa: ARG002 - pytest-trio finds its clock here
+        autojump_clock: MockClock,
         asyncio_host: AsyncioHost,
     ) -> None:
         order = []
@@ -252,7 +252,7 @@ class TestAsyncioInside:
 
     async def test_time_outs_of_asyncio_work(
         self,
-        autojump_clock: MockClock,  # noqa: ARG002 - pytest-trio finds its clock here
+        autojump_clock: MockClock,
         asyncio_host: AsyncioHost,
     ) -> None:
         async def with_timeout() -> None:
@@ -493,7 +493,7 @@ class TestOpenAndClose:
 
     async def test_a_task_that_survives_every_cancellation_is_named_and_abandoned(
         self,
-        autojump_clock: MockClock,  # noqa: ARG002 - pytest-trio finds its clock here
+        autojump_clock: MockClock,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         async def undead() -> None:
