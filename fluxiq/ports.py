@@ -282,6 +282,11 @@ class Store(Protocol):
 
     async def find_pix_key(self, key: str) -> PixKey | None: ...
 
+    async def find_opening(
+        self, merchant_id: str, idempotency: Idempotency, now: datetime
+    ) -> Replay | Running | Differs | None:
+        """What became of the request under this key; None when it is free."""
+
     # PIX in
 
     async def open_charge(self, opening: ChargeOpening) -> Opening: ...

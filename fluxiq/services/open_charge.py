@@ -23,7 +23,7 @@ from fluxiq.services.messages import (
     encode,
 )
 from fluxiq.services.qr_image import qr_image
-from fluxiq.services.replay import replay
+from fluxiq.services.replay import replay, replay_if_known
 from fluxiq.services.tenant import Tenant
 
 
@@ -31,7 +31,14 @@ async def open_charge(
     tenant: Tenant, merchant_id: str, request: OpenCharge, idempotency: Idempotency | None
 ) -> Answer:
     """Raises Refused for the account, the payer's document, or a key used for another body."""
-    charge = await _draw_up(tenant, merchant_id, request)
+    try:
+        charge = await _draw_up(tenant, merchant_id, request)
+    except Refused:
+        answer = await replay_if_known(tenant, merchant_id, idempotency)
+        if answer is None:
+            raise
+        return answer
+
     body = encode(Data(charge_view(charge, qr_image(charge.qr_code))))
     event = Event(
         id=tenant.ids.new("evt"),

@@ -32,7 +32,7 @@ from fluxiq.services.messages import (
     encode,
     payout_view,
 )
-from fluxiq.services.replay import Refusal, replay
+from fluxiq.services.replay import Refusal, replay, replay_if_known
 from fluxiq.services.tenant import Tenant
 
 DIRECTORY_SECONDS = 60  # how long an owner read from DICT is trusted
@@ -54,7 +54,14 @@ async def open_payout(
     arrived_at: datetime,
 ) -> Answer:
     """Accepted means: on paper and held. Raises Refused (funds, limit, key …) or Unknown."""
-    payout, account, steps = await _judge(tenant, merchant_id, request, arrived_at)
+    try:
+        payout, account, steps = await _judge(tenant, merchant_id, request, arrived_at)
+    except (Refused, Unavailable):
+        answer = await replay_if_known(tenant, merchant_id, idempotency)
+        if answer is None:
+            raise
+        return answer
+
     opening = await tenant.store.open_payout(
         PayoutOpening(payout=payout, idempotency=idempotency, steps=steps)
     )

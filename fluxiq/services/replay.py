@@ -3,8 +3,9 @@
 import msgspec
 
 from fluxiq.errors import Refused
-from fluxiq.ports import Differs, Replay, Running
+from fluxiq.ports import Differs, Idempotency, Replay, Running
 from fluxiq.services.messages import Answer, Json
+from fluxiq.services.tenant import Tenant
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +20,20 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _decode = msgspec.json.Decoder(Refusal).decode
+
+
+async def replay_if_known(
+    tenant: Tenant, merchant_id: str, idempotency: Idempotency | None
+) -> Answer | None:
+    """What a request that is refused today was answered when it came first; None if it never was.
+
+    A key may have left DICT, an account may be blocked by now: the answer of then still holds, or
+    its merchant would believe the refusal and pay twice.
+    """
+    if idempotency is None:
+        return None
+    known = await tenant.store.find_opening(merchant_id, idempotency, tenant.clock.now())
+    return None if known is None else replay(known)
 
 
 def replay(opening: Replay | Running | Differs) -> Answer:

@@ -32,6 +32,12 @@ JOIN unnest($1::text[], $2::text[]) AS asked (merchant_id, key) USING (merchant_
 """
 
 
+_FIND: Final = f"""
+SELECT digest, resource_id, refused, response FROM idempotency_keys
+WHERE merchant_id = $1 AND key = $2 AND created_at > $3 - interval '{KEY_LIFE_DAYS} days'
+"""  # noqa: S608 - a constant
+
+
 class Claim(Struct, frozen=True, kw_only=True):
     """A request under a key. With `refused` and `response` it is answered at once, else later."""
 
@@ -58,9 +64,17 @@ async def claim(connection: Connection, claims: Sequence[Claim | None]) -> list[
     lost = {_name(one) for one in claims if one is not None and id(one) not in fresh}
     rows = await _read(connection, sorted(lost))
     return [
-        Fresh() if one is None or id(one) in fresh else _judge(one, rows[_name(one)])
+        Fresh() if one is None or id(one) in fresh else _judge(one.idempotency, rows[_name(one)])
         for one in claims
     ]
+
+
+async def find(
+    connection: Connection, merchant_id: str, idempotency: Idempotency, now: datetime
+) -> Replay | Running | Differs | None:
+    """What became of the request under this key; None when the key is free."""
+    row = await connection.fetchrow(_FIND, merchant_id, idempotency.key, now)
+    return None if row is None else _judge(idempotency, row)
 
 
 async def _insert(connection: Connection, claims: Sequence[Claim]) -> set[tuple[str, str]]:
@@ -92,8 +106,8 @@ async def _read(
     return {(row["merchant_id"], row["key"]): row for row in found}
 
 
-def _judge(claim: Claim, row: Any) -> Opening:
-    if row["digest"] != claim.idempotency.digest:
+def _judge(asked: Idempotency, row: Any) -> Replay | Running | Differs:
+    if row["digest"] != asked.digest:
         return Differs()
 
     if row["response"] is None:

@@ -29,7 +29,9 @@ from fluxiq.ports import (
     Books,
     ChargeOpening,
     DeliveryAttempt,
+    Differs,
     HoldSettled,
+    Idempotency,
     NoticeRecorded,
     Opening,
     OutcomeArchived,
@@ -37,6 +39,8 @@ from fluxiq.ports import (
     PayoutOpening,
     ReceiptArchived,
     ReceiptContext,
+    Replay,
+    Running,
     Store,
 )
 from fluxiq.stores import (
@@ -50,6 +54,7 @@ from fluxiq.stores import (
     telling,
     walk,
 )
+from fluxiq.stores import idempotency as keys
 from fluxiq.stores import payouts as payout_rows
 from fluxiq.stores.pool import Postgres
 
@@ -113,6 +118,11 @@ class PostgresStore(Store):
 
     async def find_pix_key(self, key: str) -> PixKey | None:
         return await self._postgres.run(accounts.find_pix_key, key)
+
+    async def find_opening(
+        self, merchant_id: str, idempotency: Idempotency, now: datetime
+    ) -> Replay | Running | Differs | None:
+        return await self._postgres.run(keys.find, merchant_id, idempotency, now)
 
     # PIX in
 

@@ -48,6 +48,7 @@ from fluxiq.ports import (
     Differs,
     Fresh,
     HoldSettled,
+    Idempotency,
     NoticeRecorded,
     Opening,
     Page,
@@ -236,6 +237,17 @@ class TwinStore:
         await self._wait()
         return self.charges.get(charge_id)
 
+    async def find_opening(
+        self, merchant_id: str, idempotency: Idempotency, now: datetime
+    ) -> Replay | Running | Differs | None:
+        del now
+        await self._wait()
+        for kind in ("charge", "payout"):
+            where = (merchant_id, kind, idempotency.key)
+            if where in self.answers:
+                return self._again(where, idempotency.digest)
+        return None
+
     async def open_payout(self, opening: PayoutOpening) -> Opening:
         await self._wait()
         payout, idempotency = opening.payout, opening.idempotency
@@ -288,7 +300,7 @@ class TwinStore:
         await self._wait()
         return [step for step in self.steps if step.end_to_end_id == end_to_end_id]
 
-    def _again(self, where: tuple[str, str, str], digest: bytes) -> Opening:
+    def _again(self, where: tuple[str, str, str], digest: bytes) -> Replay | Running | Differs:
         known, resource_id, replay = self.answers[where]
         if known != digest:
             return Differs()

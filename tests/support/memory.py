@@ -231,6 +231,17 @@ class MemoryStore:
 
     # PIX out
 
+    async def find_opening(
+        self, merchant_id: str, idempotency: Idempotency, now: datetime
+    ) -> Replay | Running | Differs | None:
+        await trio.lowlevel.checkpoint()
+        known = self.answers.get((merchant_id, idempotency.key))
+        if known is None or known.at <= now - KEY_LIFE:
+            return None
+        if known.digest != idempotency.digest:
+            return Differs()
+        return known.replay or Running(known.resource_id)
+
     async def open_payout(self, opening: PayoutOpening) -> Opening:
         await trio.lowlevel.checkpoint()
         payout = opening.payout

@@ -214,6 +214,18 @@ async def test_a_replay_of_an_accepted_payout_answers_the_same_bytes_and_holds_n
     assert (await world.balance()).debits_pending == 40_00
 
 
+async def test_a_replay_is_not_refused_for_what_changed_since(world: MemoryWorld) -> None:
+    """The symptom: refused the second time while the first stood, its merchant paid twice."""
+    first = await world.pay(40_00, under="order 1")
+    world.provider.owners.clear()
+    world.cache.values.clear()
+
+    again = await world.pay(40_00, under="order 1")
+
+    assert (again.body, again.replayed) == (first.body, True)
+    assert (await refusal(world, 40_00, under="order 2")).code == "pix_key_not_found"
+
+
 async def test_a_replay_of_a_refused_payout_refuses_in_the_same_words(world: MemoryWorld) -> None:
     first = await refusal(world, 500_00, under="order 1")
     await world.fund(1_000_00)
