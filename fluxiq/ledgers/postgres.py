@@ -1,10 +1,12 @@
-"""The ledger in Postgres: the same decisions as the model's, one transaction per batch.
+"""The ledger in Postgres: the same decisions as the model's, two round trips per batch.
 
-A batch takes the ledger's clock first, and with it everybody else's turn: every payment moves the
-settlement account, so row locks would queue the same writers one account later, with deadlocks. In
-its turn it reads what its transfers refer to, decides in memory, and writes everything with one
-statement: a hot account costs one update per batch. Checks and unique indexes of the tables
-(migration 0002_ledger) guard the limits and the ids once more.
+A batch reads the ledger's clock and what its transfers refer to in one snapshot, decides in memory,
+and writes everything with one statement (`ledger_write`, migration 0002_ledger), which does nothing
+unless the clock still stands where it was read: who writes moves the clock, so what was read is
+what is there. A hot account costs one update per batch. With the usual one writer the clock never
+moves meanwhile. With several the loser decides again holding the clock's row, everybody's turn:
+every payment moves the settlement account, so finer locks would only queue them one account later,
+with deadlocks. Checks and unique indexes of the tables guard the limits and the ids once more.
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -30,6 +32,8 @@ T = TypeVar("T")
 P = ParamSpec("P")
 Connection: TypeAlias = asyncpg.Connection
 Unit: TypeAlias = Callable[Concatenate[Connection, P], Coroutine[Any, Any, T]]
+
+_CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 # What one batch can touch, and a little more.
 BALANCES_MAX: Final = 16_384
@@ -71,8 +75,8 @@ class PostgresLedger:
     async def create_transfers(self, transfers: Sequence[Transfer]) -> list[TransferStatus]:
         """Apply in order, each on its own; one status per transfer, doing it twice does it once.
 
-        Raises Unknown when the answer to the commit is lost, Unavailable when nothing was
-        committed, and ValueError for what `limits.check_transfers` refuses.
+        Raises Unknown when the answer to the write, which commits itself, is lost, Unavailable
+        when nothing was committed, and ValueError for what `limits.check_transfers` refuses.
         """
         check_transfers(transfers)
         if not transfers:
@@ -80,12 +84,16 @@ class PostgresLedger:
 
         progress = _Progress()
         try:
-            return await self._pool.transaction(_apply, transfers, progress)
+            results = await self._pool.run(_apply_at_once, transfers, progress)
+            if results is None:
+                results = await self._pool.transaction(_apply_in_turn, transfers, progress)
         except Unavailable as error:
-            if progress.committing:
+            if progress.committing and not _rolled_back(error.__cause__):
                 raise Unknown("ledger", _reference(transfers), str(error)) from error
 
             raise _unavailable(error) from error
+
+        return results
 
     async def balances(self, account_ids: Sequence[int]) -> dict[int, Balance]:
         """The counters of those of `account_ids` that exist, at one moment. Raises Unavailable."""
@@ -102,7 +110,7 @@ class PostgresLedger:
 
 @dataclass(slots=True)
 class _Progress:
-    """Whether a COMMIT may be on its way: from the unit's end on, only an answer would tell."""
+    """Whether a commit may be on its way: once the write is sent, only an answer would tell."""
 
     committing: bool = False
 
@@ -131,65 +139,117 @@ async def _create_accounts(connection: Connection, accounts: Sequence[LedgerAcco
         assert_same_account(existing[account.id], account)
 
 
-async def _apply(
+async def _apply_at_once(
+    connection: Connection, transfers: Sequence[Transfer], progress: _Progress
+) -> list[TransferStatus] | None:
+    """Outside a transaction. None: nothing was written, because somebody else wrote meanwhile."""
+    try:
+        return await _apply(connection, transfers, progress)
+    except _CONFLICTS:
+        progress.committing = False
+        return None
+
+
+async def _apply_in_turn(
     connection: Connection, transfers: Sequence[Transfer], progress: _Progress
 ) -> list[TransferStatus]:
+    """Inside a transaction, in which nobody else can write any more."""
     progress.committing = False  # this may be another try, after a definite rollback
-    first_timestamp = await _take_turn(connection, len(transfers))
-    known = await _read_known(connection, transfers)
-    accounts = await _read_accounts(connection, _accounts_named(transfers, known))
+    # A statement of its own, because the next ones must see what the writers before us committed.
+    await connection.execute("SELECT FROM ledger_clock FOR UPDATE")
+    results = await _apply(connection, transfers, progress)
+    assert results is not None, "the ledger's clock moved while its row was locked"
+    return results
+
+
+async def _apply(
+    connection: Connection, transfers: Sequence[Transfer], progress: _Progress
+) -> list[TransferStatus] | None:
+    last_timestamp, known, accounts = await _read(connection, transfers)
     decision = decide(accounts, known, transfers)
 
-    if decision.created or decision.burnt:
-        await _write(connection, decision, first_timestamp)
+    # Answers that write nothing stay true for ever, so it does not matter who writes meanwhile.
+    if not decision.created and not decision.burnt:
+        return decision.results
 
     progress.committing = True
-    return decision.results
+    if await _write(connection, decision, last_timestamp):
+        return decision.results
+
+    progress.committing = False
+    return None
 
 
-async def _take_turn(connection: Connection, count: int) -> int:
-    """Wait for the other writers' commits, and take `count` timestamps; returns the first.
-
-    A statement of its own, because the next ones must see what those writers committed.
+async def _read(
+    connection: Connection, transfers: Sequence[Transfer]
+) -> tuple[int, Known, dict[int, AccountState]]:
+    """At one moment: the clock; the transfers with these ids, their holds with what resolved them,
+    and the burnt ids; the accounts that these and those name.
     """
-    last: int = await connection.fetchval(
-        """
-        UPDATE ledger_clock SET last_timestamp = $1::bigint + greatest(
-            last_timestamp,
-            (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000
-        )
-        RETURNING last_timestamp
-        """,
-        count,
-    )
-    return last - count + 1
-
-
-async def _read_known(connection: Connection, transfers: Sequence[Transfer]) -> Known:
-    """The transfers with these ids, their holds with what resolved them, and the burnt ids."""
     ids = _uuids(transfer.id for transfer in transfers)
     holds = _uuids(transfer.pending_id for transfer in transfers)
-    rows = await connection.fetch(
-        """
+    named = {transfer.debit_account_id for transfer in transfers}
+    named.update(transfer.credit_account_id for transfer in transfers)
+    rows = await connection.fetch(_READ, [*ids, *holds], holds, ids, _uuids(named))
+
+    last_timestamp = 0
+    found: list[Transfer] = []
+    burnt: set[int] = set()
+    accounts: dict[int, AccountState] = {}
+    for row in rows:
+        match row["kind"]:
+            case "transfer":
+                found.append(_transfer_of(row))
+            case "account":
+                accounts[row["id"].int] = _state_of(row)
+            case "burnt":
+                burnt.add(row["id"].int)
+            case _:
+                last_timestamp = row["last_timestamp"]
+
+    known = Known(
+        transfers={transfer.id: transfer for transfer in found},
+        burnt=burnt,
+        resolved={transfer.pending_id: transfer for transfer in found if transfer.pending_id},
+    )
+    return last_timestamp, known, accounts
+
+
+# Rows of four kinds: columns that another kind has no use for are null.
+_READ = """
+    WITH found AS MATERIALIZED (
         SELECT id, debit_account_id, credit_account_id, amount, pending_id, ledger, code, flags
         FROM ledger_transfers WHERE id = ANY ($1::uuid[])
         UNION ALL
         SELECT id, debit_account_id, credit_account_id, amount, pending_id, ledger, code, flags
         FROM ledger_transfers WHERE pending_id = ANY ($2::uuid[])
-        UNION ALL
-        SELECT id, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-        FROM ledger_burnt_ids WHERE id = ANY ($3::uuid[])
-        """,
-        list({*ids, *holds}),
-        holds,
-        ids,
     )
-    found = [_transfer_of(row) for row in rows if row["flags"] is not None]
-    return Known(
-        transfers={transfer.id: transfer for transfer in found},
-        burnt={row["id"].int for row in rows if row["flags"] is None},
-        resolved={transfer.pending_id: transfer for transfer in found if transfer.pending_id},
-    )
+    SELECT
+        'clock' AS kind, NULL::uuid AS id, NULL::bigint AS ledger, NULL::integer AS flags,
+        NULL::uuid AS debit_account_id, NULL::uuid AS credit_account_id, NULL::uuid AS pending_id,
+        NULL::bigint AS amount, NULL::integer AS code,
+        NULL::bigint AS debits_pending, NULL::bigint AS debits_posted,
+        NULL::bigint AS credits_pending, NULL::bigint AS credits_posted,
+        last_timestamp
+    FROM ledger_clock
+    UNION ALL
+    SELECT
+        'account', id, ledger, flags, NULL, NULL, NULL, NULL, NULL,
+        debits_pending, debits_posted, credits_pending, credits_posted, NULL
+    FROM ledger_accounts
+    WHERE id = ANY ($4::uuid[] || ARRAY(
+        SELECT debit_account_id FROM found UNION SELECT credit_account_id FROM found
+    ))
+    UNION ALL
+    SELECT
+        'transfer', id, ledger, flags, debit_account_id, credit_account_id, pending_id, amount,
+        code, NULL, NULL, NULL, NULL, NULL
+    FROM found
+    UNION ALL
+    SELECT
+        'burnt', id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    FROM ledger_burnt_ids WHERE id = ANY ($3::uuid[])
+"""
 
 
 async def _read_accounts(
@@ -205,14 +265,18 @@ async def _read_accounts(
     return {row["id"].int: _state_of(row) for row in rows}
 
 
-async def _write(connection: Connection, decision: Decision, first_timestamp: int) -> None:
-    """Everything of a batch at once; the counts say that every row was there to be written."""
+async def _write(connection: Connection, decision: Decision, decided_at: int) -> bool:
+    """Everything of a batch at once, or nothing and False when the clock has left `decided_at`."""
     created, burnt, changes = decision.created, decision.burnt, decision.changes
-    end_of_created = first_timestamp + len(created)
     assert len(created) + len(burnt) <= len(decision.results), "more written than asked for"
 
-    written = await connection.fetchrow(
-        _WRITE,
+    written: bool = await connection.fetchval(
+        """
+        SELECT ledger_write(
+            $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16
+        )
+        """,
+        decided_at,
         [_uuid(transfer.id) for transfer in created],
         [_uuid(transfer.debit_account_id) for transfer in created],
         [_uuid(transfer.credit_account_id) for transfer in created],
@@ -221,60 +285,22 @@ async def _write(connection: Connection, decision: Decision, first_timestamp: in
         [transfer.ledger for transfer in created],
         [transfer.code for transfer in created],
         [int(transfer.flags) for transfer in created],
-        list(range(first_timestamp, end_of_created)),
         [_uuid(burnt_id) for burnt_id in burnt],
         [str(status) for status in burnt.values()],
-        list(range(end_of_created, end_of_created + len(burnt))),
         [_uuid(change.account_id) for change in changes],
         [change.debits_pending for change in changes],
         [change.debits_posted for change in changes],
         [change.credits_pending for change in changes],
         [change.credits_posted for change in changes],
     )
-    expected = (len(created), len(burnt), len(changes))
-    assert tuple(written) == expected, f"wrote {tuple(written)} rows instead of {expected}"
+    return written
 
 
-_WRITE = """
-    WITH created AS (
-        INSERT INTO ledger_transfers (
-            id, debit_account_id, credit_account_id, amount, pending_id, ledger, code, flags,
-            timestamp
-        )
-        SELECT * FROM unnest(
-            $1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::uuid[], $6::bigint[],
-            $7::integer[], $8::integer[], $9::bigint[]
-        )
-        RETURNING 1
-    ), burnt AS (
-        INSERT INTO ledger_burnt_ids (id, status, timestamp)
-        SELECT * FROM unnest($10::uuid[], $11::text[], $12::bigint[])
-        RETURNING 1
-    ), changed AS (
-        UPDATE ledger_accounts AS account
-        SET debits_pending = account.debits_pending + change.debits_pending,
-            debits_posted = account.debits_posted + change.debits_posted,
-            credits_pending = account.credits_pending + change.credits_pending,
-            credits_posted = account.credits_posted + change.credits_posted
-        FROM unnest($13::uuid[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[])
-            AS change (id, debits_pending, debits_posted, credits_pending, credits_posted)
-        WHERE account.id = change.id
-        RETURNING 1
-    )
-    SELECT
-        (SELECT count(*) FROM created),
-        (SELECT count(*) FROM burnt),
-        (SELECT count(*) FROM changed)
-"""
-
-
-def _accounts_named(transfers: Sequence[Transfer], known: Known) -> set[int]:
-    """What the transfers name, and what their holds do."""
-    return {
-        account_id
-        for transfer in (*transfers, *known.transfers.values())
-        for account_id in (transfer.debit_account_id, transfer.credit_account_id)
-    }
+def _rolled_back(cause: BaseException | None) -> bool:
+    """An ERROR is the server's word that nothing was committed. A FATAL one ends the session, and
+    may do so right after a commit; anything else is no word of the server at all.
+    """
+    return isinstance(cause, asyncpg.PostgresError) and cause.severity_en == "ERROR"
 
 
 def _account_of(row: Mapping[str, Any]) -> LedgerAccount:

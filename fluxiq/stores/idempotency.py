@@ -34,7 +34,7 @@ JOIN unnest($1::text[], $2::text[]) AS asked (merchant_id, key) USING (merchant_
 
 _FIND: Final = f"""
 SELECT digest, resource_id, refused, response FROM idempotency_keys
-WHERE merchant_id = $1 AND key = $2 AND created_at > $3 - interval '{KEY_LIFE_DAYS} days'
+WHERE merchant_id = $1 AND key = $2 AND created_at > $3::timestamptz - interval '{KEY_LIFE_DAYS} days'
 """  # noqa: S608 - a constant
 
 

@@ -167,6 +167,7 @@ async def _grant(connection: Connection, role: str) -> None:
         GRANT USAGE ON SCHEMA {role} TO {role};
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {role} TO {role};
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA {role} TO {role};
+        GRANT EXECUTE ON FUNCTION {role}.ledger_write TO {role};
         REVOKE INSERT, UPDATE, DELETE ON {role}.schema_migrations FROM {role};
         REVOKE UPDATE, DELETE ON {role}.audit_trail, {role}.receipts, {role}.walk_steps FROM {role};
         REVOKE UPDATE, DELETE ON {role}.ledger_transfers, {role}.ledger_burnt_ids FROM {role};

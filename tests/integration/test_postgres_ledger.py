@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from random import Random
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -96,6 +96,12 @@ async def fetch(connection: Connection, query: str, *args: object) -> list[tuple
 async def execute(connection: Connection, *statements: str) -> None:
     for statement in statements:
         await connection.execute(statement)
+
+
+async def write(connection: Connection, decision: Decision) -> bool:
+    """Whatever was decided, at the clock as it stands."""
+    decided_at, _, _ = await room._read(connection, [])
+    return await room._write(connection, decision, decided_at)
 
 
 async def assert_debits_equal_credits(pg: Postgres) -> None:
@@ -411,6 +417,71 @@ class TestManyWriters:
 
         assert len(await ledger.balances(range(500, 700))) == 100
 
+    async def test_decide_again_when_another_batch_was_written_since_they_read(
+        self, pg: Postgres, ledger: PostgresLedger, other_process: PostgresLedger
+    ) -> None:
+        """Both see 1000. The one that writes later must not believe it any more."""
+        written = trio.Event()
+
+        async def first(connection: Connection) -> list[TransferStatus] | None:
+            answer = await room._apply_in_turn(connection, [pay(10, 600)], room._Progress())
+            written.set()
+            for _ in range(500):
+                if await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                    return answer
+
+                await connection.execute("SELECT pg_sleep(0.01)")
+
+            return None
+
+        async def later() -> None:
+            await written.wait()
+            batch = [pay(11, 600), pay(12, 400)]
+            assert await other_process.create_transfers(batch) == [S.EXCEEDS_CREDITS, S.CREATED]
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(later)
+            assert await pg.transaction(first) == [S.CREATED]
+
+        assert (await customer_of(ledger)).available == 0
+
+    async def test_write_nothing_at_a_clock_that_has_moved(
+        self, pg: Postgres, ledger: PostgresLedger
+    ) -> None:
+        [(decided_at,)] = await pg.run(fetch, "SELECT last_timestamp FROM ledger_clock")
+        await ledger.create_transfers([pay(10, 1)])
+        late = Decision(
+            results=[S.CREATED, S.EXCEEDS_CREDITS],
+            created=[pay(11, 0)],
+            burnt={12: S.EXCEEDS_CREDITS},
+            changes=[],
+        )
+
+        assert await pg.run(room._write, late, decided_at) is False
+        assert await ledger.create_transfers([pay(11, 1), pay(12, 1)]) == [S.CREATED] * 2
+
+
+class TestABatch:
+    async def test_costs_two_round_trips_and_its_repetition_one(
+        self, pg: Postgres, ledger: PostgresLedger
+    ) -> None:
+        counting = Counting(pg)
+        counted = PostgresLedger(counting, LEDGER)
+        batch = [hold(10, 5), post(11, 10), pay(12, 9999)]
+
+        assert await counted.create_transfers(batch) == [S.CREATED, S.CREATED, S.EXCEEDS_CREDITS]
+        assert counting.round_trips == 2
+        assert await counted.create_transfers(batch) == [S.EXISTS, S.EXISTS, S.ID_ALREADY_FAILED]
+        assert counting.round_trips == 3
+
+    async def test_is_written_again_in_its_turn_after_a_deadlock(
+        self, pg: Postgres, ledger: PostgresLedger
+    ) -> None:
+        await refuse_updates(pg, "deadlock_detected", times=2)
+
+        assert await ledger.create_transfers([pay(10, 5)]) == [S.CREATED]
+        assert (await customer_of(ledger)).available == 995
+
 
 class TestAHotAccount:
     async def test_costs_one_row_update_for_a_whole_batch(
@@ -453,7 +524,7 @@ class TestTheTables:
         )
 
         with pytest.raises(asyncpg.CheckViolationError, match="debits_do_not_exceed_credits"):
-            await pg.transaction(room._write, wrong, 1)
+            await pg.run(write, wrong)
 
         assert await ledger.create_transfers([pay(10, 5)]) == [S.CREATED]
 
@@ -474,7 +545,7 @@ class TestTheTables:
         wrong = Decision(results=[S.CREATED], created=[again], burnt={}, changes=[])
 
         with pytest.raises(asyncpg.UniqueViolationError, match="ledger_transfers_resolving"):
-            await pg.transaction(room._write, wrong, 1)
+            await pg.run(write, wrong)
 
     async def test_have_every_account_that_a_decision_changes(
         self, pg: Postgres, ledger: PostgresLedger
@@ -488,8 +559,8 @@ class TestTheTables:
         )
         wrong = Decision(results=[S.CREATED], created=[pay(10, 5)], burnt={}, changes=[change])
 
-        with pytest.raises(AssertionError, match=r"wrote \(1, 0, 0\) rows instead of \(1, 0, 1\)"):
-            await pg.transaction(room._write, wrong, 1)
+        with pytest.raises(asyncpg.AssertError, match="changed 0 accounts instead of 1"):
+            await pg.run(write, wrong)
 
         assert await ledger.create_transfers([pay(10, 5)]) == [S.CREATED]
 
@@ -521,36 +592,132 @@ class TestTheTables:
         await pg.run(execute, "UPDATE ledger_accounts SET debits_posted = 0")
 
 
+class TestTheWritingFunction:
+    async def test_finds_its_own_tables_whatever_a_session_has_of_the_same_name(
+        self, pg: Postgres, ledger: PostgresLedger
+    ) -> None:
+        paid = Change(
+            account_id=SETTLEMENT,
+            debits_pending=0,
+            debits_posted=0,
+            credits_pending=0,
+            credits_posted=0,
+        )
+        decision = Decision(results=[S.CREATED], created=[pay(10, 0)], burnt={}, changes=[paid])
+
+        async def among_impostors(connection: Connection) -> bool:
+            last_timestamp, _, _ = await room._read(connection, [])
+            for table in ("ledger_clock", "ledger_accounts", "ledger_transfers"):
+                await connection.execute(
+                    f"CREATE TEMPORARY TABLE {table} (LIKE {SCHEMA}.{table}) ON COMMIT DROP"
+                )
+            return await room._write(connection, decision, last_timestamp)
+
+        assert await pg.transaction(among_impostors)
+        assert await ledger.create_transfers([pay(10, 0)]) == [S.EXISTS]
+
+    async def test_is_nobodys_without_a_grant_and_lends_no_rights(self, pg: Postgres) -> None:
+        [(everybody, lends)] = await pg.run(
+            fetch,
+            """
+            SELECT has_function_privilege('public', oid, 'EXECUTE'), prosecdef
+            FROM pg_proc WHERE oid = 'ledger_write'::regproc
+            """,
+        )
+        assert not everybody
+        assert not lends
+
+
+async def refuse_updates(pg: Postgres, condition: str, *, times: int) -> None:
+    """The next `times` updates of accounts fail with this condition; a sequence never rolls back"""
+    await pg.run(
+        execute,
+        "CREATE SEQUENCE refusals",
+        f"""
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF nextval('refusals') <= {times} THEN
+                RAISE EXCEPTION USING ERRCODE = '{condition}', MESSAGE = 'no';
+            END IF;
+            RETURN NULL;
+        END $$
+        """,
+        """
+        CREATE TRIGGER refuse BEFORE UPDATE ON ledger_accounts
+        FOR EACH STATEMENT EXECUTE FUNCTION refuse()
+        """,
+    )
+
+
+class Counting:
+    """A pool that counts the calls of its connections, and what a transaction adds to them."""
+
+    def __init__(self, inner: Postgres) -> None:
+        self._inner = inner
+        self.round_trips = 0
+
+    async def run(self, unit: room.Unit[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        async def counted(connection: Connection) -> T:
+            return await unit(Counted(connection, self), *args, **kwargs)
+
+        return await self._inner.run(counted)
+
+    async def transaction(self, unit: room.Unit[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        self.round_trips += 2
+
+        async def counted(connection: Connection) -> T:
+            return await unit(Counted(connection, self), *args, **kwargs)
+
+        return await self._inner.transaction(counted)
+
+
+class Counted:
+    def __init__(self, inner: Connection, counting: Counting) -> None:
+        self._inner = inner
+        self._counting = counting
+
+    def __getattr__(self, name: str) -> Any:
+        self._counting.round_trips += 1
+        return getattr(self._inner, name)
+
+
 END_OF_SESSION: Final = "SELECT pg_terminate_backend(pg_backend_pid())"
 
 
 class Faulty:
-    """A pool whose connection breaks at a chosen moment of each transaction."""
+    """A pool whose connection breaks at a chosen moment of each unit, or loses the answer."""
 
     def __init__(self, inner: Postgres, *, moment: str) -> None:
         self._inner = inner
         self._moment = moment
 
     async def run(self, unit: room.Unit[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._inner.run(unit, *args, **kwargs)
-
-    async def transaction(self, unit: room.Unit[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         async def broken(connection: Connection) -> T:
-            if self._moment == "before the decision":
-                await connection.execute(END_OF_SESSION)
+            return await unit(Fragile(connection, self._moment), *args, **kwargs)
 
-            result = await unit(connection, *args, **kwargs)
-            if self._moment == "before the commit":
-                with suppress(asyncpg.PostgresError, OSError):
-                    await connection.execute(END_OF_SESSION)
-
-            return result
-
-        answer = await self._inner.transaction(broken)
-        if self._moment == "after the commit":
+        answer = await self._inner.run(broken)
+        if self._moment == "after the write":
             raise Unavailable("postgres", "the answer was lost")
 
         return answer
+
+    async def transaction(self, unit: room.Unit[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._inner.transaction(unit, *args, **kwargs)
+
+
+class Fragile:
+    """A connection that ends before it reads (`fetch`) or before it writes (`fetchval`)."""
+
+    def __init__(self, inner: Connection, moment: str) -> None:
+        self._inner = inner
+        self._end = {"before the decision": "fetch", "before the write": "fetchval"}.get(moment)
+
+    def __getattr__(self, name: str) -> Any:
+        async def ended(*args: object) -> Any:
+            await self._inner.execute(END_OF_SESSION)
+            return await getattr(self._inner, name)(*args)
+
+        return ended if name == self._end else getattr(self._inner, name)
 
 
 class TestAnOutage:
@@ -579,9 +746,30 @@ class TestAnOutage:
 
         assert await ledger.create_transfers([pay(10, 5)]) == [S.CREATED]
 
-    async def test_while_writing_is_unavailable_and_nothing_happened(
+    async def test_that_the_server_reports_of_the_write_is_unavailable_and_nothing_happened(
         self, pg: Postgres, ledger: PostgresLedger
     ) -> None:
+        await refuse_updates(pg, "disk_full", times=1)
+
+        with pytest.raises(Unavailable):
+            await ledger.create_transfers([pay(10, 5)])
+
+        assert await ledger.create_transfers([pay(10, 5)]) == [S.CREATED]
+
+    async def test_of_endless_deadlocks_is_unavailable_and_nothing_happened(
+        self, pg: Postgres, ledger: PostgresLedger
+    ) -> None:
+        await refuse_updates(pg, "deadlock_detected", times=5)
+
+        with pytest.raises(Unavailable, match="gave way too often"):
+            await ledger.create_transfers([pay(10, 5)])
+
+        assert await ledger.create_transfers([pay(10, 5)]) == [S.CREATED]
+
+    async def test_while_writing_is_unknown_and_the_same_transfer_again_settles_it(
+        self, pg: Postgres, ledger: PostgresLedger
+    ) -> None:
+        """A session may end right after its commit, so its end says nothing about the write."""
         await pg.run(
             execute,
             """
@@ -594,16 +782,16 @@ class TestAnOutage:
             """,
         )
 
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unknown):
             await ledger.create_transfers([pay(10, 5)])
 
         await pg.run(execute, "DROP TRIGGER die ON ledger_accounts")
         assert await ledger.create_transfers([pay(10, 5)]) == [S.CREATED]
 
-    async def test_at_the_commit_is_unknown_and_the_same_transfer_again_settles_it(
+    async def test_before_the_write_arrived_is_unknown_and_the_same_transfer_again_settles_it(
         self, pg: Postgres, ledger: PostgresLedger
     ) -> None:
-        broken = PostgresLedger(Faulty(pg, moment="before the commit"), LEDGER)
+        broken = PostgresLedger(Faulty(pg, moment="before the write"), LEDGER)
 
         with pytest.raises(Unknown) as raised:
             await broken.create_transfers([pay(10, 5), pay(11, 5)])
@@ -612,10 +800,10 @@ class TestAnOutage:
         assert raised.value.reference == "2 transfers from a"
         assert await ledger.create_transfers([pay(10, 5)]) == [S.CREATED]
 
-    async def test_after_the_commit_is_unknown_and_the_same_transfer_again_settles_it(
+    async def test_after_the_write_is_unknown_and_the_same_transfer_again_settles_it(
         self, pg: Postgres, ledger: PostgresLedger
     ) -> None:
-        broken = PostgresLedger(Faulty(pg, moment="after the commit"), LEDGER)
+        broken = PostgresLedger(Faulty(pg, moment="after the write"), LEDGER)
 
         with pytest.raises(Unknown, match="the answer was lost"):
             await broken.create_transfers([pay(10, 5)])

@@ -1,6 +1,7 @@
 """The records of an institution on a real PostgreSQL: each method, twice, and all at once."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import msgspec
@@ -476,6 +477,24 @@ async def test_a_key_runs_until_the_hold_and_then_replays_its_answer(store: Post
     assert await store.open_payout(again) == Replay(refused=False, body=b"accepted")
     differs = payout_opening(under=idempotency("k", b"other"))
     assert await store.open_payout(differs) == Differs()
+
+
+async def test_what_became_of_a_key_can_be_asked_without_using_it(store: PostgresStore) -> None:
+    opening = payout_opening(under=idempotency("k"))
+    merchant_id, made = opening.payout.merchant_id, opening.payout.created_at
+    assert await store.find_opening(merchant_id, idempotency("k"), made) is None
+
+    await store.open_payout(opening)
+    running = await store.find_opening(merchant_id, idempotency("k"), made)
+    await store.settle_hold(hold_settled(opening.payout, response=b"accepted"))
+    answered = await store.find_opening(merchant_id, idempotency("k"), made)
+    differs = await store.find_opening(merchant_id, idempotency("k", b"other"), made)
+    expired = await store.find_opening(merchant_id, idempotency("k"), made + timedelta(days=31))
+
+    assert running == Running(opening.payout.id)
+    assert answered == Replay(refused=False, body=b"accepted")
+    assert differs == Differs()
+    assert expired is None
 
 
 async def test_a_refused_hold_fails_the_payout_and_replays_the_refusal(

@@ -7,13 +7,15 @@ with the same key. What is accepted is written down; `tests.support.verdict` jud
 
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
-import httpx
+import msgspec
 import trio
 
 from fluxiq.commands.demo_data import Login
 from fluxiq.couriers.sink import Sink
 from fluxiq.errors import Unavailable
+from fluxiq.http1 import HttpClient, NoAnswer, NotSent, Response, tcp_connector
 from fluxiq.providers.simulator import SimulatorControl
 from tests.support.platform import PlatformProcess
 
@@ -56,15 +58,14 @@ class Storm:
 
     async def blow(self) -> None:
         """Until every client has its answer and every charge was paid."""
-        async with httpx.AsyncClient(timeout=CALL_SECONDS_MAX, trust_env=False) as http:
-            client = Insistent(self.platform, http, self.unclear)
-            with trio.fail_after(INSIST_SECONDS_MAX):
-                async with trio.open_nursery() as nursery:
-                    for login in self.platform.logins.values():
-                        for number in range(PAYOUTS):
-                            nursery.start_soon(self._pay_out, client, login, number)
-                        for number in range(CHARGES):
-                            nursery.start_soon(self._be_paid, client, login, number)
+        client = Insistent(self.platform, self.unclear)
+        with trio.fail_after(INSIST_SECONDS_MAX):
+            async with trio.open_nursery() as nursery:
+                for login in self.platform.logins.values():
+                    for number in range(PAYOUTS):
+                        nursery.start_soon(self._pay_out, client, login, number)
+                    for number in range(CHARGES):
+                        nursery.start_soon(self._be_paid, client, login, number)
 
     async def until_under_way(self) -> list[Accepted]:
         """Until a good part was accepted; those of them whose end nobody has been told yet."""
@@ -104,35 +105,43 @@ class Storm:
 class Insistent:
     """A client that takes no silence for an answer."""
 
-    def __init__(
-        self, platform: PlatformProcess, http: httpx.AsyncClient, unclear: list[str]
-    ) -> None:
+    def __init__(self, platform: PlatformProcess, unclear: list[str]) -> None:
         self._platform = platform
-        self._http = http
         self._unclear = unclear
 
     async def post(self, login: Login, path: str, body: Json, key: str) -> Json:
         """The `data` of a 2xx; a definite refusal fails the test."""
         while True:
             try:
-                answer = await self._http.post(
-                    f"{self._platform.addresses.api}/api/v1{path}",
-                    json=body,
-                    headers={
-                        "Authorization": f"Bearer {login.api_key}",
-                        "Idempotency-Key": key,
-                    },
-                )
-            except httpx.TransportError as error:
+                answer = await self._call(login, path, body, key)
+            except (NotSent, NoAnswer) as error:
                 await self._wait(f"{path}: {error!r}")
                 continue
 
-            if answer.is_success:
-                data: Json = answer.json()["data"]
+            said: Json = msgspec.json.decode(answer.body)
+            if answer.status in {200, 201, 202}:
+                data: Json = said["data"]
                 return data
-            in_progress = answer.status_code == 409 and "idempotency_in_progress" in answer.text
-            assert in_progress or answer.status_code == 503, f"{path} of {key}: {answer.text}"
-            await self._wait(f"{path}: {answer.text}")
+            code = said["error"]["code"]
+            assert answer.status == 503 or code == "idempotency_in_progress", f"{key}: {said}"
+            await self._wait(f"{path}: {code}")
+
+    async def _call(self, login: Login, path: str, body: Json, key: str) -> Response:
+        parts = urlsplit(self._platform.addresses.api)
+        assert parts.hostname, "an API has an address"
+        connect = tcp_connector(parts.hostname, parts.port or 80)
+        async with HttpClient(connect, parts.netloc, connections_max=1) as http:
+            return await http.request(
+                "POST",
+                f"/api/v1{path}",
+                headers={
+                    "authorization": f"Bearer {login.api_key}",
+                    "idempotency-key": key,
+                    "content-type": "application/json",
+                },
+                body=msgspec.json.encode(body),
+                seconds_max=CALL_SECONDS_MAX,
+            )
 
     async def pay(self, ispb: str, br_code: str, *, copies: int = 1) -> None:
         """Pay until the simulator says so; it may have been paid more than once then."""

@@ -4,6 +4,8 @@ FROM (VALUES
 ) AS expected (name)
 WHERE to_regclass(name) IS NULL
 UNION ALL
+SELECT 'ledger_write is missing' WHERE to_regproc('ledger_write') IS NULL
+UNION ALL
 SELECT 'ledger_clock has ' || count(*) || ' rows, not one' FROM ledger_clock HAVING count(*) <> 1
 UNION ALL
 SELECT conrelid::regclass || '.' || conname || ' is not validated'
