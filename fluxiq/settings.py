@@ -119,7 +119,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Read every layer. Raises SettingsInvalid naming the key and the file or variable."""
     environ = os.environ if environ is None else environ
     folder = Path(environ.get("FLUXIQ_CONFIG_DIR") or _default_folder())
-    profile = environ.get("FLUXIQ_PROFILE", "embedded")
+    profile = environ.get("FLUXIQ_PROFILE") or "embedded"
 
     merged: dict[str, Any] = {}
     origin: dict[str, str] = {}
@@ -134,7 +134,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
     given = merged.pop("institutions", None)
     settings = _convert(merged, Settings, origin)
-    return msgspec.structs.replace(settings, institutions=_institutions(folder, given))
+    institutions = _institutions(folder, given, simulated=settings.simulator.enabled)
+    return msgspec.structs.replace(settings, institutions=institutions)
 
 
 def _default_folder() -> Path:
@@ -203,7 +204,7 @@ def _as_toml(text: str) -> Any:
 
 
 def _convert(layer: dict[str, Any], kind: type[Settings], origin: Mapping[str, str]) -> Settings:
-    """Check strictly; text is accepted for a number only when it came from the environment."""
+    """Check strictly, and name the culprit."""
     try:
         return msgspec.convert(layer, kind)
     except msgspec.ValidationError as error:
@@ -223,7 +224,7 @@ def _named(error: msgspec.ValidationError, origin: Mapping[str, str]) -> Setting
     return SettingsInvalid(f"setting {key!r} in {source}: {text[:1].lower()}{text[1:]}")
 
 
-def _institutions(folder: Path, given: Any) -> tuple[Institution, ...]:
+def _institutions(folder: Path, given: Any, *, simulated: bool) -> tuple[Institution, ...]:
     """One file per institution; ISPB and ledger number must be unique."""
     if given is not None:
         raise SettingsInvalid(
@@ -244,9 +245,23 @@ def _institutions(folder: Path, given: Any) -> tuple[Institution, ...]:
                 f"setting 'ledger' in {file}: {institution.ledger} belongs to "
                 f"{ledgers[institution.ledger]}"
             )
+        _check_providers(institution, file, simulated=simulated)
         found[institution.ispb] = institution
         ledgers[institution.ledger] = institution.ispb
     return tuple(found.values())
+
+
+def _check_providers(institution: Institution, file: Path, *, simulated: bool) -> None:
+    """Each link has a name of its own, and leads somewhere."""
+    names = [link.name for link in institution.providers]
+    if len(set(names)) < len(names):
+        raise SettingsInvalid(f"setting 'providers' in {file}: two links have the same name")
+    for link in institution.providers:
+        if not link.url and not simulated:
+            raise SettingsInvalid(
+                f"setting 'providers' in {file}: link {link.name!r} needs a url, since this"
+                " platform runs no simulator"
+            )
 
 
 class _AlwaysFrom(dict[str, str]):

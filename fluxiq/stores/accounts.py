@@ -79,7 +79,7 @@ async def add_account(
         account.merchant_id, "account.created", account.id, digest_of(account)
     )
     await paperwork.file(connection, audit=[line])
-    await telling.tell(connection, ispb, [(event, None)])
+    await telling.tell(connection, ispb, [telling.Telling(event)])
 
 
 async def find_account(connection: Connection, account_id: str) -> Account | None:

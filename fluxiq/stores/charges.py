@@ -9,18 +9,40 @@ from fluxiq.ports import Archived, ChargeOpening, Fresh, Opening
 from fluxiq.stores import idempotency, paperwork, telling
 from fluxiq.stores.pool import Connection
 from fluxiq.stores.rows import columns, digest_of, record
+from fluxiq.stores.statement import GIVEN, Part, compose
 
-_INSERT: Final = """
-INSERT INTO charges (
-    id, merchant_id, account_id, txid, amount, description, payer, pix_key, qr_code, status,
-    expires_at, created_at, paid_at, end_to_end_id, metadata
+_MADE: Final = Part(
+    "made",
+    f"""
+    INSERT INTO charges (
+        id, merchant_id, account_id, txid, amount, description, payer, pix_key, qr_code, status,
+        expires_at, created_at, paid_at, end_to_end_id, metadata
+    )
+    SELECT
+        id, merchant_id, account_id, txid, amount, description, payer, pix_key, qr_code, status,
+        expires_at, created_at, paid_at, end_to_end_id, metadata
+    FROM unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::jsonb[],
+        $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[],
+        $13::timestamptz[], $14::text[], $15::jsonb[], $16::text[]
+    ) AS asked (
+        id, merchant_id, account_id, txid, amount, description, payer, pix_key, qr_code, status,
+        expires_at, created_at, paid_at, end_to_end_id, metadata, given
+    )
+    WHERE {GIVEN}
+    """,  # noqa: S608 - a constant
 )
-SELECT * FROM unnest(
-    $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::jsonb[],
-    $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[],
-    $13::timestamptz[], $14::text[], $15::jsonb[]
+
+_OPEN: Final = compose(
+    [
+        idempotency.CLAIMED,
+        Part("happened", "SELECT what FROM claimed"),
+        _MADE,
+        *telling.TELLING,
+        paperwork.AUDITED,
+    ],
+    telling.RESULT,
 )
-"""
 
 _OVERDUE: Final = """
 SELECT * FROM charges WHERE status = 'pending' AND expires_at < $1 ORDER BY expires_at LIMIT $2
@@ -39,20 +61,22 @@ RETURNING *
 async def open_charges(
     connection: Connection, ispb: str, openings: Sequence[ChargeOpening]
 ) -> list[Opening]:
-    answers = await idempotency.claim(connection, [_claim(opening) for opening in openings])
-    fresh = [
-        opening
-        for opening, answer in zip(openings, answers, strict=True)
-        if isinstance(answer, Fresh)
+    claims = idempotency.Claims([_claim(opening) for opening in openings])
+    # What is made under a key is given the claim; without a key it is made always.
+    asked = [
+        (opening, opening.charge.id if opening.idempotency is not None else None)
+        for index, opening in enumerate(openings)
+        if claims.may_win(index)
     ]
-
-    if not fresh:
-        return answers
-
-    rows = [_row(opening.charge) for opening in fresh]
-    await connection.execute(_INSERT, *columns(rows, 15))
-    told = await telling.tell(connection, ispb, [(opening.event, None) for opening in fresh])
-    await paperwork.file(connection, audit=[_line("created", one.charge) for one in fresh])
+    rows = await connection.fetch(
+        _OPEN,
+        *claims.columns(),
+        *columns([(*_row(one.charge), given) for one, given in asked], 16),
+        *telling.told(ispb, [telling.Telling(one.event, given=given) for one, given in asked]),
+        *paperwork.audited(_line("created", one.charge, given=given) for one, given in asked),
+    )
+    told = telling.Told.of_rows(rows)
+    answers = await claims.answers(connection, told.happened)
     return [
         Fresh(told.of(opening.event)) if isinstance(answer, Fresh) else answer
         for opening, answer in zip(openings, answers, strict=True)
@@ -77,7 +101,9 @@ async def archive_expiries(
     if not expired:
         return Archived()
 
-    told = await telling.tell(connection, ispb, [(events[one.id], None) for one in expired])
+    told = await telling.tell(
+        connection, ispb, [telling.Telling(events[one.id]) for one in expired]
+    )
     lines = [_line("expired", charge, actor="platform") for charge in expired]
     await paperwork.file(connection, audit=lines)
     return Archived(endpoint_ids=told.endpoint_ids)
@@ -117,6 +143,8 @@ def _row(charge: Charge) -> tuple[object, ...]:
     )
 
 
-def _line(action: str, charge: Charge, *, actor: str | None = None) -> paperwork.AuditLine:
+def _line(
+    action: str, charge: Charge, *, actor: str | None = None, given: str | None = None
+) -> paperwork.AuditLine:
     who = actor or charge.merchant_id
-    return paperwork.AuditLine(who, f"charge.{action}", charge.id, digest_of(charge))
+    return paperwork.AuditLine(who, f"charge.{action}", charge.id, digest_of(charge), given=given)

@@ -9,6 +9,7 @@ from fluxiq.ports import DeliveryAttempt
 from fluxiq.stores import paperwork
 from fluxiq.stores.pool import Connection
 from fluxiq.stores.rows import columns, record
+from fluxiq.stores.statement import HAPPENED, Part, compose
 
 _CLAIM: Final = """
 WITH due AS (
@@ -27,21 +28,26 @@ ORDER BY events.created_at, events.id
 """
 
 # "Delivered" is true whoever says it; anything else only counts from who holds the lease.
-_FINISH: Final = """
-UPDATE deliveries SET
-    next_attempt_at = CASE WHEN NOT ended.delivered THEN ended.retry_at END,
-    delivered_at = CASE WHEN ended.delivered THEN ended.at END,
-    given_up_at = CASE WHEN NOT ended.delivered AND ended.retry_at IS NULL THEN ended.at END,
-    last_status = ended.status,
-    last_error = ended.error
-FROM unnest(
-    $1::text[], $2::int[], $3::timestamptz[], $4::bool[], $5::int2[], $6::text[],
-    $7::timestamptz[]
-) AS ended (id, attempt, at, delivered, status, error, retry_at)
-WHERE deliveries.id = ended.id AND deliveries.delivered_at IS NULL AND (
-    ended.delivered OR (deliveries.attempts = ended.attempt AND deliveries.given_up_at IS NULL)
+_FINISHED: Final = Part(
+    "happened (what)",
+    """
+    UPDATE deliveries SET
+        next_attempt_at = CASE WHEN NOT ended.delivered THEN ended.retry_at END,
+        delivered_at = CASE WHEN ended.delivered THEN ended.at END,
+        given_up_at = CASE WHEN NOT ended.delivered AND ended.retry_at IS NULL THEN ended.at END,
+        last_status = ended.status,
+        last_error = ended.error
+    FROM unnest(
+        $1::text[], $2::int[], $3::timestamptz[], $4::bool[], $5::int2[], $6::text[],
+        $7::timestamptz[]
+    ) AS ended (id, attempt, at, delivered, status, error, retry_at)
+    WHERE deliveries.id = ended.id AND deliveries.delivered_at IS NULL AND (
+        ended.delivered OR (deliveries.attempts = ended.attempt AND deliveries.given_up_at IS NULL)
+    )
+    RETURNING deliveries.id
+    """,
 )
-"""
+_FINISH: Final = compose([_FINISHED, paperwork.WALKED], HAPPENED)
 
 _NEXT: Final = """
 SELECT min(next_attempt_at) FROM deliveries
@@ -65,8 +71,8 @@ async def finish_deliveries(
         (a.delivery.id, a.delivery.attempt, a.at, a.delivered, a.status, a.error, a.retry_at)
         for a in attempts
     ]
-    await connection.execute(_FINISH, *columns(rows, 7))
-    await paperwork.file(connection, steps=steps)
+    walked = paperwork.walked((step, None) for step in steps)
+    await connection.fetch(_FINISH, *columns(rows, 7), *walked)
 
 
 async def next_delivery_at(connection: Connection, endpoint_id: str) -> datetime | None:

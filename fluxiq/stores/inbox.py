@@ -2,30 +2,55 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+from msgspec import Struct
 
 from fluxiq.domain.records import Account, Charge, InboxEntry, Receipt
 from fluxiq.ports import NoticeRecorded, ReceiptContext
 from fluxiq.stores import paperwork
 from fluxiq.stores.pool import Connection, int_of
-from fluxiq.stores.rows import account_of, columns, record
+from fluxiq.stores.rows import columns, record
+from fluxiq.stores.statement import HAPPENED, Part, compose
+
+R = TypeVar("R", bound=Struct)
+
+# Fields that are uuid columns.
+_NUMBERS: Final = frozenset({"ledger_id", "transfer_id"})
 
 # Sorted, so that two batches with the same events wait for each other in one direction only.
-_INSERT: Final = """
-INSERT INTO inbox (id, provider, event_id, notice, received_at)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::timestamptz[])
-    AS told (id, provider, event_id, notice, received_at)
-ORDER BY provider, event_id
-ON CONFLICT (provider, event_id) DO NOTHING
-RETURNING id
-"""
+_INSERTED: Final = Part(
+    "happened (what)",
+    """
+    INSERT INTO inbox (id, provider, event_id, notice, received_at)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::timestamptz[])
+        AS told (id, provider, event_id, notice, received_at)
+    ORDER BY provider, event_id
+    ON CONFLICT (provider, event_id) DO NOTHING
+    RETURNING id
+    """,
+)
+_RECORD: Final = compose([_INSERTED, paperwork.WALKED, paperwork.ORDERED], HAPPENED)
 
-_ACCOUNTS: Final = """
-SELECT accounts.*, NULL AS pix_key FROM accounts WHERE id = ANY ($1::text[])
-UNION ALL
-SELECT accounts.*, pix_keys.key FROM pix_keys JOIN accounts ON accounts.id = pix_keys.account_id
-WHERE pix_keys.key = ANY ($2::text[])
-"""
+
+def _selected(kind: type[Struct], name: str) -> str:
+    """The fields of `kind` from the table that is called `name`, as columns named after both."""
+    return ", ".join(f'{name}.{field} AS "{name}.{field}"' for field in kind.__struct_fields__)
+
+
+_CONTEXTS: Final = f"""
+SELECT
+    {_selected(Charge, "charge")}, {_selected(Account, "charge_owner")},
+    {_selected(Account, "key_owner")}, {_selected(Receipt, "receipt")}
+FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY
+    AS asked (txid, end_to_end_id, pix_key, number)
+LEFT JOIN charges AS charge ON charge.txid = asked.txid
+LEFT JOIN accounts AS charge_owner ON charge_owner.id = charge.account_id
+LEFT JOIN pix_keys ON pix_keys.key = asked.pix_key
+LEFT JOIN accounts AS key_owner ON key_owner.id = pix_keys.account_id
+LEFT JOIN receipts AS receipt ON receipt.end_to_end_id = asked.end_to_end_id
+ORDER BY number
+"""  # noqa: S608 - a constant
 
 
 async def record_notices(
@@ -38,19 +63,20 @@ async def record_notices(
 
     entries = [one.entry for one in first.values()]
     rows = [(e.id, e.provider, e.notice.event_id, e.notice, e.received_at) for e in entries]
-    found = {row["id"] for row in await connection.fetch(_INSERT, *columns(rows, 5))}
+    found = await connection.fetch(
+        _RECORD,
+        *columns(rows, 5),
+        *paperwork.walked((step, one.entry.id) for one in first.values() for step in one.steps),
+        *paperwork.ordered(
+            paperwork.Announcement(
+                one.message, one.entry.id, one.entry.received_at, given=one.entry.id
+            )
+            for one in first.values()
+        ),
+    )
 
-    new = [one for one in first.values() if one.entry.id in found]
-    if new:
-        await paperwork.file(
-            connection,
-            steps=[step for one in new for step in one.steps],
-            announcements=[
-                paperwork.Announcement(one.message, one.entry.id, one.entry.received_at)
-                for one in new
-            ],
-        )
-
+    inserted = {row["what"] for row in found}
+    new = [one for one in first.values() if one.entry.id in inserted]
     winners = {id(one) for one in new}
     return [[_is_first(one, winners) for one in batch] for batch in batches]
 
@@ -58,50 +84,29 @@ async def record_notices(
 async def receipt_contexts(
     connection: Connection, entries: Sequence[InboxEntry]
 ) -> list[ReceiptContext]:
-    """What the Study needs for each entry, in three statements for all of them."""
-    notices = [entry.notice for entry in entries]
-    charges = await _charges(connection, [n.txid for n in notices if n.txid is not None])
-    receipts = await _receipts(connection, [n.end_to_end_id for n in notices])
-    by_id, by_key = await _accounts(
-        connection,
-        [charge.account_id for charge in charges.values()],
-        [n.pix_key for n in notices if n.pix_key is not None],
-    )
-
-    contexts = []
-    for notice in notices:
-        charge = charges.get(notice.txid or "")
-        contexts.append(
-            ReceiptContext(
-                charge=charge,
-                key_owner=by_key.get(notice.pix_key or ""),
-                charge_owner=None if charge is None else by_id[charge.account_id],
-                receipt=receipts.get(notice.end_to_end_id),
-            )
+    """What the Study needs for each entry, in the order of `entries`."""
+    asked = [(e.notice.txid, e.notice.end_to_end_id, e.notice.pix_key) for e in entries]
+    rows = await connection.fetch(_CONTEXTS, *columns(asked, 3))
+    return [
+        ReceiptContext(
+            charge=_found(Charge, "charge", row),
+            key_owner=_found(Account, "key_owner", row),
+            charge_owner=_found(Account, "charge_owner", row),
+            receipt=_found(Receipt, "receipt", row),
         )
-    return contexts
+        for row in rows
+    ]
 
 
-async def _charges(connection: Connection, txids: Sequence[str]) -> dict[str, Charge]:
-    rows = await connection.fetch("SELECT * FROM charges WHERE txid = ANY ($1::text[])", txids)
-    return {row["txid"]: record(Charge, row) for row in rows}
+def _found(kind: type[R], name: str, row: Mapping[str, Any]) -> R | None:
+    if row[f"{name}.id"] is None:
+        return None
 
+    fields = {field: row[f"{name}.{field}"] for field in kind.__struct_fields__}
+    for field in _NUMBERS & fields.keys():
+        fields[field] = int_of(fields[field])
 
-async def _receipts(connection: Connection, end_to_end_ids: Sequence[str]) -> dict[str, Receipt]:
-    rows = await connection.fetch(
-        "SELECT * FROM receipts WHERE end_to_end_id = ANY ($1::text[])", end_to_end_ids
-    )
-    return {row["end_to_end_id"]: _receipt_of(row) for row in rows}
-
-
-async def _accounts(
-    connection: Connection, account_ids: Sequence[str], pix_keys: Sequence[str]
-) -> tuple[dict[str, Account], dict[str, Account]]:
-    """The accounts with these ids, and the owners of these keys."""
-    rows = await connection.fetch(_ACCOUNTS, account_ids, pix_keys)
-    by_id = {row["id"]: account_of(row) for row in rows if row["pix_key"] is None}
-    by_key = {row["pix_key"]: account_of(row) for row in rows if row["pix_key"] is not None}
-    return by_id, by_key
+    return record(kind, fields)
 
 
 def _is_first(one: NoticeRecorded, winners: set[int]) -> bool:
@@ -111,7 +116,3 @@ def _is_first(one: NoticeRecorded, winners: set[int]) -> bool:
 
     winners.remove(id(one))
     return True
-
-
-def _receipt_of(row: Mapping[str, Any]) -> Receipt:
-    return record(Receipt, {**row, "transfer_id": int_of(row["transfer_id"])})

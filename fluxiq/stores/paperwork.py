@@ -1,8 +1,12 @@
-"""What every change leaves behind, in the change's own transaction, in one statement."""
+"""What every change leaves behind, in the change's own transaction.
 
-from collections.abc import Sequence
+The parts go into the change's own statement (see `statement`, also for `given`); `file` is a
+statement for changes that take several.
+"""
+
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -10,6 +14,7 @@ from fluxiq.domain.records import Step
 from fluxiq.ports import OutboxDraft
 from fluxiq.stores.pool import Connection
 from fluxiq.stores.rows import columns
+from fluxiq.stores.statement import GIVEN, HAPPENED, NOTHING, Part, compose
 
 
 class AuditLine(Struct, frozen=True):
@@ -20,6 +25,7 @@ class AuditLine(Struct, frozen=True):
     subject: str
     digest: bytes
     note: str = ""
+    given: str | None = None
 
 
 class Announcement(Struct, frozen=True):
@@ -28,33 +34,75 @@ class Announcement(Struct, frozen=True):
     draft: OutboxDraft
     work: str
     due_at: datetime
+    given: str | None = None
 
 
-# ORDER BY, so that two batches with the same rows take their locks in the same order.
-_FILE: Final = """
-WITH walked AS (
+WALKED: Final = Part(
+    "walked",
+    f"""
     INSERT INTO walk_steps (end_to_end_id, room, entered_at, left_at, detail)
     SELECT end_to_end_id, room, entered_at, coalesce(left_at, clock_timestamp()), detail
     FROM unnest(
-        $1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[]
-    ) AS walked (end_to_end_id, room, entered_at, left_at, detail)
+        $1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[]
+    ) AS walked (end_to_end_id, room, entered_at, left_at, detail, given)
+    WHERE {GIVEN}
     ON CONFLICT DO NOTHING
-), audited AS (
+    """,  # noqa: S608 - a constant
+)
+
+AUDITED: Final = Part(
+    "audited",
+    f"""
     INSERT INTO audit_trail (actor, action, subject, digest, note)
-    SELECT * FROM unnest($6::text[], $7::text[], $8::text[], $9::bytea[], $10::text[])
-), closed AS (
+    SELECT actor, action, subject, digest, note
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[])
+        AS audited (actor, action, subject, digest, note, given)
+    WHERE {GIVEN}
+    """,  # noqa: S608 - a constant
+)
+
+# ORDER BY, so that two batches with the same rows take their locks in the same order.
+CLOSED: Final = Part(
+    "closed",
+    f"""
     UPDATE inbox SET done_at = now()
     WHERE done_at IS NULL AND id IN (
-        SELECT id FROM inbox WHERE id = ANY ($11::text[]) ORDER BY id FOR UPDATE
+        SELECT id FROM inbox
+        WHERE id = ANY (ARRAY(
+            SELECT id FROM unnest($1::text[], $2::text[]) AS ended (id, given) WHERE {GIVEN}
+        ))
+        ORDER BY id FOR UPDATE
     )
-), done AS (
-    DELETE FROM outbox WHERE id IN (
-        SELECT id FROM outbox WHERE work = ANY ($12::text[]) ORDER BY id FOR UPDATE
-    )
+    """,  # noqa: S608 - a constant
 )
-INSERT INTO outbox (subject, reference, body, work, next_attempt_at)
-SELECT * FROM unnest($13::text[], $14::text[], $15::bytea[], $16::text[], $17::timestamptz[])
-"""
+
+DONE: Final = Part(
+    "done",
+    f"""
+    DELETE FROM outbox WHERE id IN (
+        SELECT id FROM outbox
+        WHERE work = ANY (ARRAY(
+            SELECT work FROM unnest($1::text[], $2::text[]) AS ended (work, given) WHERE {GIVEN}
+        ))
+        ORDER BY id FOR UPDATE
+    )
+    """,  # noqa: S608 - a constant
+)
+
+ORDERED: Final = Part(
+    "ordered",
+    f"""
+    INSERT INTO outbox (subject, reference, body, work, next_attempt_at)
+    SELECT subject, reference, body, work, due_at
+    FROM unnest(
+        $1::text[], $2::text[], $3::bytea[], $4::text[], $5::timestamptz[], $6::text[]
+    ) AS ordered (subject, reference, body, work, due_at, given)
+    WHERE {GIVEN}
+    """,  # noqa: S608 - a constant
+)
+
+_FILE: Final = compose([NOTHING, WALKED, AUDITED, CLOSED, DONE, ORDERED], HAPPENED)
+_FILE_STEPS: Final = compose([NOTHING, WALKED], HAPPENED)
 
 
 async def file(
@@ -69,16 +117,50 @@ async def file(
     """Write walk and audit trail, close inbox rows, take what announced the work `done` out of the
     outbox, and announce new work. A step that is there already stays one.
     """
-    walked = [(s.end_to_end_id, s.room, s.entered_at, s.left_at, s.detail) for s in steps]
-    audited = [(a.actor, a.action, a.subject, a.digest, a.note) for a in audit]
-    announced = [
-        (a.draft.subject, a.draft.reference, a.draft.body, a.work, a.due_at) for a in announcements
-    ]
-    await connection.execute(
+    await connection.fetch(
         _FILE,
-        *columns(walked, 5),
-        *columns(audited, 5),
-        list(inbox_ids),
-        list(done),
-        *columns(announced, 5),
+        *walked((step, None) for step in steps),
+        *audited(audit),
+        *ended((one, None) for one in inbox_ids),
+        *ended((one, None) for one in done),
+        *ordered(announcements),
+    )
+
+
+async def file_steps(connection: Connection, steps: Sequence[Step]) -> None:
+    await connection.fetch(_FILE_STEPS, *walked((step, None) for step in steps))
+
+
+# The arguments of the parts
+
+
+def walked(steps: Iterable[tuple[Step, str | None]]) -> list[list[Any]]:
+    """Of WALKED: steps, each with what it is `given`."""
+    return columns(
+        ((s.end_to_end_id, s.room, s.entered_at, s.left_at, s.detail, given) for s, given in steps),
+        6,
+    )
+
+
+def audited(lines: Iterable[AuditLine]) -> list[list[Any]]:
+    """Of AUDITED."""
+    return columns(
+        ((a.actor, a.action, a.subject, a.digest, a.note, a.given) for a in lines),
+        6,
+    )
+
+
+def ended(ids: Iterable[tuple[str, str | None]]) -> list[list[Any]]:
+    """Of CLOSED (inbox rows) and of DONE (works), each with what it is `given`."""
+    return columns(ids, 2)
+
+
+def ordered(announcements: Iterable[Announcement]) -> list[list[Any]]:
+    """Of ORDERED."""
+    return columns(
+        (
+            (a.draft.subject, a.draft.reference, a.draft.body, a.work, a.due_at, a.given)
+            for a in announcements
+        ),
+        6,
     )

@@ -1,19 +1,18 @@
 """Payouts: the intent before the money, then each stage, never backwards.
 
-Which stage may follow which is the domain's table; it goes into the statements as two arrays.
+Which stage may follow which is the domain's table; it goes into the statements as a list of pairs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from fluxiq.domain.payout import TRANSITIONS
-from fluxiq.domain.records import Payout, PayoutStage, Step
+from fluxiq.domain.records import Hold, Payout, PayoutStage, Step
 from fluxiq.ports import (
     Archived,
-    Fresh,
     HoldSettled,
     Opening,
     OutcomeArchived,
@@ -22,6 +21,7 @@ from fluxiq.ports import (
 from fluxiq.stores import idempotency, paperwork, telling
 from fluxiq.stores.pool import Connection
 from fluxiq.stores.rows import columns, digest_of, record
+from fluxiq.stores.statement import GIVEN, HAPPENED, Part, compose
 
 # CREATED is left through settle_hold only, which also answers the idempotency key.
 _STEPS: Final = sorted(
@@ -31,87 +31,176 @@ _STEPS: Final = sorted(
         if before is not PayoutStage.CREATED
     }
 )
-_FROM: Final = [before for before, _ in _STEPS]
-_TO: Final = [after for _, after in _STEPS]
+_ALLOWED: Final = ", ".join(f"('{before}', '{after}')" for before, after in _STEPS)
 _AT_PROVIDER: Final = (PayoutStage.SENT, PayoutStage.IN_DOUBT)
 
-_INSERT: Final = """
-INSERT INTO payouts (
-    id, merchant_id, account_id, end_to_end_id, idempotency_key, amount, description, recipient,
-    stage, created_at, updated_at, failure_code, reason_code, metadata
+_MADE: Final = Part(
+    "made",
+    f"""
+    INSERT INTO payouts (
+        id, merchant_id, account_id, end_to_end_id, idempotency_key, amount, description,
+        recipient, stage, created_at, updated_at, failure_code, reason_code, metadata
+    )
+    SELECT
+        id, merchant_id, account_id, end_to_end_id, idempotency_key, amount, description,
+        recipient, stage, created_at, updated_at, failure_code, reason_code, metadata
+    FROM unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[],
+        $8::jsonb[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::text[],
+        $13::text[], $14::jsonb[], $15::text[]
+    ) AS asked (
+        id, merchant_id, account_id, end_to_end_id, idempotency_key, amount, description,
+        recipient, stage, created_at, updated_at, failure_code, reason_code, metadata, given
+    )
+    WHERE {GIVEN}
+    """,  # noqa: S608 - a constant
 )
-SELECT * FROM unnest(
-    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[],
-    $8::jsonb[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::text[],
-    $14::jsonb[]
+
+_OPEN: Final = compose(
+    [
+        idempotency.CLAIMED,
+        Part("happened", "SELECT what FROM claimed"),
+        _MADE,
+        paperwork.WALKED,
+        paperwork.AUDITED,
+    ],
+    HAPPENED,
 )
-"""
 
 # The rows are locked in the order of their ids, so that two batches cannot wait for each other.
-_LOCK: Final = "SELECT id FROM payouts WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE"
-
-_SETTLE: Final = """
-WITH settled AS (
-    UPDATE payouts SET stage = asked.stage, updated_at = asked.at, failure_code = asked.failure_code
-    FROM unnest(
-        $1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::bytea[]
-    ) AS asked (id, stage, at, failure_code, response)
-    WHERE payouts.id = asked.id AND payouts.stage = 'created'
-    RETURNING payouts.*, asked.response
-), answered AS (
-    UPDATE idempotency_keys AS key
-    SET refused = settled.failure_code IS NOT NULL, response = settled.response
-    FROM settled
-    WHERE key.merchant_id = settled.merchant_id AND key.key = settled.idempotency_key
-        AND key.resource_id = settled.id
+_LOCKED: Final = Part(
+    "locked",
+    """
+    SELECT id, stage FROM payouts WHERE id = ANY (ARRAY(SELECT id FROM asked))
+    ORDER BY id FOR UPDATE
+    """,
 )
-SELECT * FROM settled
-"""
+
+_CREATED: Final = "SELECT * FROM payouts WHERE id = ANY ($1::text[]) AND stage = 'created'"
+
+_SETTLE: Final = compose(
+    [
+        Part(
+            "asked (id, stage, at, failure_code, response)",
+            """
+            SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::bytea[])
+            """,
+        ),
+        _LOCKED,
+        Part(
+            "settled",
+            """
+            UPDATE payouts
+            SET stage = asked.stage, updated_at = asked.at, failure_code = asked.failure_code
+            FROM asked JOIN locked USING (id)
+            WHERE payouts.id = asked.id AND locked.stage = 'created'
+            RETURNING
+                payouts.id, payouts.merchant_id, payouts.idempotency_key, payouts.failure_code,
+                asked.response
+            """,
+        ),
+        Part("happened (what)", "SELECT id FROM settled"),
+        Part(
+            "answered",
+            """
+            UPDATE idempotency_keys AS key
+            SET refused = settled.failure_code IS NOT NULL, response = settled.response
+            FROM settled
+            WHERE key.merchant_id = settled.merchant_id AND key.key = settled.idempotency_key
+                AND key.resource_id = settled.id
+            """,
+        ),
+        *telling.TELLING,
+        paperwork.WALKED,
+        paperwork.AUDITED,
+        paperwork.ORDERED,
+    ],
+    telling.RESULT,
+)
 
 # A stage may also be said again: then only the time moves, which spaces the enquiries.
-_MARK: Final = """
-UPDATE payouts SET stage = asked.stage, updated_at = greatest(payouts.updated_at, asked.at)
-FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS asked (id, stage, at)
-WHERE payouts.id = asked.id AND (
-    payouts.stage = asked.stage OR (payouts.stage, asked.stage) IN (
-        SELECT * FROM unnest($4::text[], $5::text[])
-    )
+_MARK: Final = compose(
+    [
+        Part(
+            "asked (id, stage, at)",
+            "SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[])",
+        ),
+        _LOCKED,
+        Part(
+            "happened (what)",
+            f"""
+            UPDATE payouts
+            SET stage = asked.stage, updated_at = greatest(payouts.updated_at, asked.at)
+            FROM asked JOIN locked USING (id)
+            WHERE payouts.id = asked.id AND (
+                locked.stage = asked.stage OR (locked.stage, asked.stage) IN (VALUES {_ALLOWED})
+            )
+            RETURNING payouts.id
+            """,  # noqa: S608 - a constant
+        ),
+        paperwork.WALKED,
+        paperwork.DONE,
+    ],
+    HAPPENED,
 )
-"""
 
-_END: Final = """
-UPDATE payouts SET
-    stage = asked.stage, updated_at = asked.at, failure_code = asked.failure_code,
-    reason_code = asked.reason_code
-FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[])
-    AS asked (id, stage, at, failure_code, reason_code)
-WHERE payouts.id = asked.id AND (payouts.stage, asked.stage) IN (
-    SELECT * FROM unnest($6::text[], $7::text[])
+# Who finds a payout still created, though its hold is settled while this waits for the lock, does
+# not see the order that comes with the hold, and could not take it out of the outbox: then this
+# came first, and changes nothing. Every later stage is judged as it is once locked.
+_END: Final = compose(
+    [
+        Part(
+            "asked (id, stage, at, failure_code, reason_code)",
+            """
+            SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[])
+            """,
+        ),
+        _LOCKED,
+        Part(
+            "ended",
+            f"""
+            UPDATE payouts SET
+                stage = asked.stage, updated_at = asked.at, failure_code = asked.failure_code,
+                reason_code = asked.reason_code
+            FROM asked JOIN locked USING (id)
+            WHERE payouts.id = asked.id AND payouts.stage <> 'created'
+                AND (locked.stage, asked.stage) IN (VALUES {_ALLOWED})
+            RETURNING payouts.id
+            """,  # noqa: S608 - a constant
+        ),
+        Part(
+            "happened (what)",
+            """
+            SELECT id FROM ended
+            UNION ALL
+            SELECT 'not ' || id FROM asked WHERE id NOT IN (SELECT id FROM ended)
+            """,
+        ),
+        *telling.TELLING,
+        paperwork.WALKED,
+        paperwork.AUDITED,
+        paperwork.CLOSED,
+        paperwork.DONE,
+    ],
+    telling.RESULT,
 )
-RETURNING payouts.*
-"""
 
 
 async def open_payouts(connection: Connection, openings: Sequence[PayoutOpening]) -> list[Opening]:
     """Idempotency keys stay without an answer (Running) until `settle_holds`."""
-    claims = [_claim(opening) for opening in openings]
-    answers = await idempotency.claim(connection, claims)
-    fresh = [
-        opening
-        for opening, answer in zip(openings, answers, strict=True)
-        if isinstance(answer, Fresh)
-    ]
-
-    if fresh:
-        rows = [_row(opening) for opening in fresh]
-        await connection.execute(_INSERT, *columns(rows, 14))
-        await paperwork.file(
-            connection,
-            steps=[step for opening in fresh for step in opening.steps],
-            audit=[_line("created", o.payout, o.payout.merchant_id) for o in fresh],
-        )
-
-    return answers
+    claims = idempotency.Claims([_claim(opening) for opening in openings])
+    asked = [opening for index, opening in enumerate(openings) if claims.may_win(index)]
+    rows = await connection.fetch(
+        _OPEN,
+        *claims.columns(),
+        *columns([_row(opening) for opening in asked], 15),
+        *paperwork.walked((step, one.payout.id) for one in asked for step in one.steps),
+        *paperwork.audited(
+            _line("created", one.payout, one.payout.merchant_id, given=one.payout.id)
+            for one in asked
+        ),
+    )
+    return await claims.answers(connection, {row["what"] for row in rows})
 
 
 async def settle_holds(
@@ -122,28 +211,34 @@ async def settle_holds(
     for one in batch:
         first.setdefault(one.hold.payout_id, one)
 
-    await connection.execute(_LOCK, list(first))
-    rows = [_settled_row(one) for one in first.values()]
-    found = await connection.fetch(_SETTLE, *columns(rows, 5))
+    # What a created payout says stays as it is until here, so it may be read before it is locked.
+    found = await connection.fetch(_CREATED, list(first))
+    settled = [(first[row["id"]], _settled(first[row["id"]].hold, row)) for row in found]
+    if not settled:
+        return [Archived() for _ in batch]
 
-    payouts = {row["id"]: record(Payout, row) for row in found}
-    new = [first[payout_id] for payout_id in payouts]
-    told = await telling.tell(
-        connection,
-        ispb,
-        [(one.event, payouts[one.hold.payout_id].end_to_end_id) for one in new],
-    )
-    await paperwork.file(
-        connection,
-        steps=[step for one in new for step in one.steps],
-        audit=[_line(payout.stage, payout, "platform") for payout in payouts.values()],
-        announcements=[
-            paperwork.Announcement(one.order, one.hold.payout_id, one.hold.at)
-            for one in new
+    rows = await connection.fetch(
+        _SETTLE,
+        *columns([_settled_row(one, payout) for one, payout in settled], 5),
+        *telling.told(
+            ispb,
+            [
+                telling.Telling(one.event, payout.end_to_end_id, payout.id)
+                for one, payout in settled
+            ],
+        ),
+        *paperwork.walked((step, payout.id) for one, payout in settled for step in one.steps),
+        *paperwork.audited(
+            _line(payout.stage, payout, "platform", given=payout.id) for _, payout in settled
+        ),
+        *paperwork.ordered(
+            paperwork.Announcement(one.order, payout.id, one.hold.at, given=payout.id)
+            for one, payout in settled
             if one.order is not None
-        ],
+        ),
     )
     # A call that came second shares the first one's event only when it is the very same.
+    told = telling.Told.of_rows(rows)
     return [Archived(endpoint_ids=told.of(one.event)) for one in batch]
 
 
@@ -154,36 +249,40 @@ async def mark_sent(
     written.
     """
     last = {payout.id: payout for payout in payouts if payout.stage in _AT_PROVIDER}
-
-    await connection.execute(_LOCK, list(last))
     rows = [(payout.id, payout.stage, payout.updated_at) for payout in last.values()]
-    await connection.execute(_MARK, *columns(rows, 3), _FROM, _TO)
-    await paperwork.file(connection, steps=steps, done=list(last))
+    await connection.fetch(
+        _MARK,
+        *columns(rows, 3),
+        *paperwork.walked((step, None) for step in steps),
+        *paperwork.ended((payout_id, None) for payout_id in last),
+    )
 
 
 async def archive_outcomes(
     connection: Connection, ispb: str, batch: Sequence[OutcomeArchived]
 ) -> Archived:
     first = {one.outcome.payout.id: one for one in reversed(batch) if one.outcome is not None}
-
-    await connection.execute(_LOCK, list(first))
-    rows = [_outcome_row(one) for one in first.values()]
-    found = await connection.fetch(_END, *columns(rows, 5), _FROM, _TO)
-
-    payouts = {row["id"]: record(Payout, row) for row in found}
-    ended = [(first[payout.id].event, payout.end_to_end_id) for payout in payouts.values()]
-    told = await telling.tell(
-        connection, ispb, [(event, reference) for event, reference in ended if event is not None]
+    ended = [_ended(one) for one in first.values()]
+    closed: list[tuple[str, str | None]] = [
+        (one.inbox_id, None) for one in batch if one.inbox_id is not None
+    ]
+    rows = await connection.fetch(
+        _END,
+        *columns([_ended_row(payout) for payout in ended], 5),
+        *telling.told(
+            ispb,
+            [
+                telling.Telling(event, payout.end_to_end_id, payout.id)
+                for payout in ended
+                if (event := first[payout.id].event) is not None
+            ],
+        ),
+        *paperwork.walked((step, None) for one in batch for step in one.steps),
+        *paperwork.audited(_outcome_lines(batch, ended)),
+        *paperwork.ended(closed),
+        *paperwork.ended([*closed, *((payout_id, payout_id) for payout_id in first)]),
     )
-    inbox_ids = [one.inbox_id for one in batch if one.inbox_id is not None]
-    await paperwork.file(
-        connection,
-        steps=[step for one in batch for step in one.steps],
-        audit=_outcome_lines(batch, payouts),
-        inbox_ids=inbox_ids,
-        done=[*inbox_ids, *payouts],
-    )
-    return Archived(endpoint_ids=told.endpoint_ids)
+    return Archived(endpoint_ids=telling.Told.of_rows(rows).endpoint_ids)
 
 
 async def find_payout(connection: Connection, payout_id: str) -> Payout | None:
@@ -250,58 +349,65 @@ def _row(opening: PayoutOpening) -> tuple[object, ...]:
         payout.failure_code,
         payout.reason_code,
         payout.metadata,
+        payout.id,  # given that its key was claimed
     )
 
 
-def _settled_row(settled: HoldSettled) -> tuple[object, ...]:
-    hold = settled.hold
-    stage = PayoutStage.HELD if hold.failure_code is None else PayoutStage.FAILED
-    return (
-        hold.payout_id,
-        stage,
-        hold.at,
-        hold.failure_code,
-        settled.response,
+def _settled(hold: Hold, created: Mapping[str, Any]) -> Payout:
+    return msgspec.structs.replace(
+        record(Payout, created),
+        stage=PayoutStage.HELD if hold.failure_code is None else PayoutStage.FAILED,
+        updated_at=hold.at,
+        failure_code=hold.failure_code,
     )
 
 
-def _outcome_row(archived: OutcomeArchived) -> tuple[object, ...]:
+def _settled_row(settled: HoldSettled, payout: Payout) -> tuple[object, ...]:
+    return payout.id, payout.stage, payout.updated_at, payout.failure_code, settled.response
+
+
+def _ended(archived: OutcomeArchived) -> Payout:
+    """The payout as its row is after this: an outcome says all that ever changes about one."""
     outcome = archived.outcome
-    assert outcome is not None, "only outcomes have a row"
-    return (
-        outcome.payout.id,
-        outcome.stage,
-        outcome.at,
-        outcome.failure_code,
-        outcome.reason_code,
+    assert outcome is not None, "only an outcome ends a payout"
+    return msgspec.structs.replace(
+        outcome.payout,
+        stage=outcome.stage,
+        updated_at=outcome.at,
+        failure_code=outcome.failure_code,
+        reason_code=outcome.reason_code,
     )
+
+
+def _ended_row(payout: Payout) -> tuple[object, ...]:
+    return payout.id, payout.stage, payout.updated_at, payout.failure_code, payout.reason_code
 
 
 def _outcome_lines(
-    batch: Sequence[OutcomeArchived], changed: dict[str, Payout]
-) -> list[paperwork.AuditLine]:
+    batch: Sequence[OutcomeArchived], ended: Sequence[Payout]
+) -> Iterator[paperwork.AuditLine]:
     """A line for each change, and one with its reason for each notice that changed nothing."""
-    lines = [_line(payout.stage, payout, "provider") for payout in changed.values()]
-    left = set(changed)
+    for payout in ended:
+        yield _line(payout.stage, payout, "provider", given=payout.id)
 
+    may_change = {payout.id for payout in ended}
     for one in batch:
-        if one.outcome is not None and one.outcome.payout.id in left:
-            left.remove(one.outcome.payout.id)
-            continue
-
-        subject = one.inbox_id or (one.outcome.payout.id if one.outcome is not None else "")
-        note = one.note or "the payout had ended before"
-        line = paperwork.AuditLine(
-            "provider", "outcome.ignored", subject, digest_of(_bare(one)), note
+        payout_id = None if one.outcome is None else one.outcome.payout.id
+        is_first = payout_id in may_change
+        may_change.discard(payout_id or "")
+        yield paperwork.AuditLine(
+            "provider",
+            "outcome.ignored",
+            one.inbox_id or payout_id or "",
+            digest_of(_bare(one)),
+            one.note or "the payout had ended before",
+            given=f"not {payout_id}" if is_first else None,
         )
-        lines.append(line)
-
-    return lines
 
 
 def _bare(archived: OutcomeArchived) -> OutcomeArchived:
     return msgspec.structs.replace(archived, event=None, steps=())
 
 
-def _line(action: str, payout: Payout, actor: str) -> paperwork.AuditLine:
-    return paperwork.AuditLine(actor, f"payout.{action}", payout.id, digest_of(payout))
+def _line(action: str, payout: Payout, actor: str, *, given: str) -> paperwork.AuditLine:
+    return paperwork.AuditLine(actor, f"payout.{action}", payout.id, digest_of(payout), given=given)

@@ -142,13 +142,17 @@ class Postgres:
         self._units = self._conflicts = self._outages = 0
 
     async def run(self, unit: Unit[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `unit(connection, *args)` outside a transaction: each statement commits itself."""
+        """Run `unit(connection, *args)` outside a transaction: each statement commits itself.
+
+        A statement that lost a conflict has done nothing, and the whole unit is run again, as in
+        `transaction`: so only the first statement of a unit changes anything or takes locks.
+        """
 
         async def work() -> T:
             async with self._pool.acquire() as connection:
                 return await unit(connection, *args, **kwargs)
 
-        return await self._hand_over(work)
+        return await self._insist(work)
 
     async def transaction(self, unit: Unit[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `unit(connection, *args)` in one transaction, committed when it returns.
@@ -161,18 +165,7 @@ class Postgres:
             async with self._pool.acquire() as connection, connection.transaction():
                 return await unit(connection, *args, **kwargs)
 
-        for _ in range(CONFLICT_RETRIES_MAX):
-            try:
-                return await self._hand_over(work)
-            except _CONFLICTS:
-                self._conflicts += 1
-                await trio.sleep(random.uniform(0, CONFLICT_PAUSE_SECONDS_MAX))  # noqa: S311 - jitter
-
-        try:
-            return await self._hand_over(work)
-        except _CONFLICTS as error:
-            self._conflicts += 1
-            raise Unavailable("postgres", f"gave way too often: {error}") from error
+        return await self._insist(work)
 
     async def ping(self) -> None:
         """Raise Unavailable unless Postgres answers a query."""
@@ -189,6 +182,21 @@ class Postgres:
             conflicts=self._conflicts,
             outages=self._outages,
         )
+
+    async def _insist(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Have it done, again when it gave way to others."""
+        for _ in range(CONFLICT_RETRIES_MAX):
+            try:
+                return await self._hand_over(work)
+            except _CONFLICTS:
+                self._conflicts += 1
+                await trio.sleep(random.uniform(0, CONFLICT_PAUSE_SECONDS_MAX))  # noqa: S311 - jitter
+
+        try:
+            return await self._hand_over(work)
+        except _CONFLICTS as error:
+            self._conflicts += 1
+            raise Unavailable("postgres", f"gave way too often: {error}") from error
 
     async def _hand_over(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         await self._take_place()

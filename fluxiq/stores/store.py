@@ -66,18 +66,18 @@ class PostgresStore(Store):
         self._postgres = postgres
         self._ispb = ispb
 
-        transaction: Any = postgres.transaction
+        run: Any = postgres.run
         self._open_charge: NaturalBatcher[ChargeOpening, Opening] = NaturalBatcher(
-            partial(transaction, charges.open_charges, ispb), system="postgres"
+            partial(run, charges.open_charges, ispb), system="postgres"
         )
         self._open_payout: NaturalBatcher[PayoutOpening, Opening] = NaturalBatcher(
-            partial(transaction, payout_rows.open_payouts), system="postgres"
+            partial(run, payout_rows.open_payouts), system="postgres"
         )
         self._settle_hold: NaturalBatcher[HoldSettled, Archived] = NaturalBatcher(
-            partial(transaction, payout_rows.settle_holds, ispb), system="postgres"
+            partial(run, payout_rows.settle_holds, ispb), system="postgres"
         )
         self._record_notices: NaturalBatcher[Sequence[NoticeRecorded], list[bool]] = NaturalBatcher(
-            partial(transaction, inbox.record_notices), system="postgres"
+            partial(run, inbox.record_notices), system="postgres"
         )
 
     def statistics(self) -> dict[str, BatchingStatistics]:
@@ -145,7 +145,16 @@ class PostgresStore(Store):
         return await self._postgres.run(inbox.receipt_contexts, entries)
 
     async def archive_receipts(self, batch: Sequence[ReceiptArchived]) -> Archived:
-        return await self._postgres.transaction(receipts.archive_receipts, self._ispb, batch)
+        """One transaction, and a second for what does not stand as it was judged: each payment is
+        whole in one of them, and repeating both is harmless.
+        """
+        archived, left = await self._postgres.run(receipts.archive_as_judged, self._ispb, batch)
+        if not left:
+            return archived
+
+        more = await self._postgres.transaction(receipts.archive_judged_again, self._ispb, left)
+        told = {*archived.endpoint_ids, *more.endpoint_ids}
+        return Archived(endpoint_ids=tuple(sorted(told)))
 
     # PIX out
 
@@ -162,10 +171,10 @@ class PostgresStore(Store):
         return await self._postgres.run(payout_rows.payouts_by_end_to_end_id, end_to_end_ids)
 
     async def mark_sent(self, payouts: Sequence[Payout], steps: Sequence[Step]) -> None:
-        await self._postgres.transaction(payout_rows.mark_sent, payouts, steps)
+        await self._postgres.run(payout_rows.mark_sent, payouts, steps)
 
     async def archive_outcomes(self, batch: Sequence[OutcomeArchived]) -> Archived:
-        return await self._postgres.transaction(payout_rows.archive_outcomes, self._ispb, batch)
+        return await self._postgres.run(payout_rows.archive_outcomes, self._ispb, batch)
 
     async def unheld_payouts(self, before: datetime, limit: int) -> list[Payout]:
         return await self._postgres.run(payout_rows.unheld_payouts, before, limit)
@@ -213,7 +222,7 @@ class PostgresStore(Store):
     async def finish_deliveries(
         self, attempts: Sequence[DeliveryAttempt], steps: Sequence[Step]
     ) -> None:
-        await self._postgres.transaction(deliveries.finish_deliveries, attempts, steps)
+        await self._postgres.run(deliveries.finish_deliveries, attempts, steps)
 
     async def next_delivery_at(self, endpoint_id: str) -> datetime | None:
         return await self._postgres.run(deliveries.next_delivery_at, endpoint_id)

@@ -1,12 +1,12 @@
 """What others are told: an event, what is owed to webhook endpoints, and its announcement.
 
 These are written in the transaction that changed the record, so an event exists exactly when its
-change does.
+change does: mostly as parts of the very statement (see `statement`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final, Self
 
 import msgspec
 from msgspec import Struct
@@ -14,21 +14,35 @@ from msgspec import Struct
 from fluxiq.domain.records import Event, WebhookEndpoint
 from fluxiq.stores.pool import Connection
 from fluxiq.stores.rows import columns, record
+from fluxiq.stores.statement import GIVEN, NOTHING, Part, compose
+
+TOLD: Final = Part(
+    "told",
+    f"""
+    INSERT INTO events (id, merchant_id, type, created_at, body, reference)
+    SELECT id, merchant_id, type, created_at, body, reference
+    FROM unnest(
+        $1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bytea[], $6::text[], $7::text[]
+    ) AS event (id, merchant_id, type, created_at, body, reference, given)
+    WHERE {GIVEN}
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id, merchant_id, type, created_at, body
+    """,  # noqa: S608 - a constant
+)
+
+ANNOUNCED: Final = Part(
+    "announced",
+    """
+    INSERT INTO outbox (subject, reference, body, next_attempt_at)
+    SELECT $1::text || merchant_id, id, body, created_at FROM told ORDER BY created_at, id
+    """,
+)
 
 # A delivery's id is derived: the event's time, and 64 bits of a hash in upper-case hexadecimal, all
 # of whose digits are Crockford's too. An endpoint that lists no events wants all of them.
-_TELL: Final = """
-WITH told AS (
-    INSERT INTO events (id, merchant_id, type, created_at, body, reference)
-    SELECT * FROM unnest(
-        $1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bytea[], $6::text[]
-    )
-    ON CONFLICT (id) DO NOTHING
-    RETURNING id, merchant_id, type, created_at, body
-), announced AS (
-    INSERT INTO outbox (subject, reference, body, next_attempt_at)
-    SELECT $7::text || merchant_id, id, body, created_at FROM told ORDER BY created_at, id
-), owed AS (
+OWED: Final = Part(
+    "owed",
+    """
     INSERT INTO deliveries (id, endpoint_id, event_id, next_attempt_at)
     SELECT
         'dlv_' || substr(told.id, 5, 10) || upper(left(encode(
@@ -45,16 +59,43 @@ WITH told AS (
         )
     )
     RETURNING event_id, endpoint_id
+    """,
 )
-SELECT event_id, array_agg(endpoint_id ORDER BY endpoint_id) AS endpoint_ids FROM owed
-GROUP BY event_id
+
+TELLING: Final = (TOLD, ANNOUNCED, OWED)
+
+# What happened, without endpoints, and then the events that somebody is owed.
+RESULT: Final = """
+SELECT what, NULL::text[] AS endpoint_ids FROM happened
+UNION ALL
+SELECT event_id, array_agg(endpoint_id ORDER BY endpoint_id) FROM owed GROUP BY event_id
 """
+
+_TELL: Final = compose([NOTHING, *TELLING], RESULT)
+
+
+class Telling(Struct, frozen=True):
+    """An event with the end-to-end id whose walk it belongs to (None: it has none)."""
+
+    event: Event
+    reference: str | None = None
+    given: str | None = None
 
 
 class Told(Struct, frozen=True):
-    """Which webhook endpoints have a new delivery, by event id."""
+    """What happened, and which webhook endpoints have a new delivery, by event id."""
 
+    happened: frozenset[str] = frozenset()
     by_event: Mapping[str, tuple[str, ...]] = {}
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[Mapping[str, Any]]) -> Self:
+        """From RESULT."""
+        found = {row["what"]: row["endpoint_ids"] for row in rows}
+        return cls(
+            frozenset(what for what, ids in found.items() if ids is None),
+            {what: tuple(ids) for what, ids in found.items() if ids is not None},
+        )
 
     def of(self, event: Event) -> tuple[str, ...]:
         return self.by_event.get(event.id, ())
@@ -64,20 +105,29 @@ class Told(Struct, frozen=True):
         return tuple(sorted({one for ids in self.by_event.values() for one in ids}))
 
 
-async def tell(
-    connection: Connection, ispb: str, events: Iterable[tuple[Event, str | None]]
-) -> Told:
-    """Write events, each with the end-to-end id whose walk it belongs to (None: it has none)."""
-    rows = [
-        (event.id, event.merchant_id, event.type, event.created_at, body_of(event), reference)
-        for event, reference in events
-    ]
-    if not rows:
+def told(ispb: str, tellings: Iterable[Telling]) -> list[Any]:
+    """The arguments of TELLING."""
+    rows = (
+        (
+            one.event.id,
+            one.event.merchant_id,
+            one.event.type,
+            one.event.created_at,
+            body_of(one.event),
+            one.reference,
+            one.given,
+        )
+        for one in tellings
+    )
+    return [*columns(rows, 7), f"FLUXIQ.{ispb}.events."]
+
+
+async def tell(connection: Connection, ispb: str, tellings: Sequence[Telling]) -> Told:
+    """Write events, in a transaction that has written what they tell of."""
+    if not tellings:
         return Told()
 
-    subject = f"FLUXIQ.{ispb}.events."
-    found = await connection.fetch(_TELL, *columns(rows, 6), subject)
-    return Told({row["event_id"]: tuple(row["endpoint_ids"]) for row in found})
+    return Told.of_rows(await connection.fetch(_TELL, *told(ispb, tellings)))
 
 
 def body_of(event: Event) -> bytes:

@@ -9,7 +9,7 @@ from fluxiq.stores.rows import record
 
 
 async def record_steps(connection: Connection, steps: Sequence[Step]) -> None:
-    await paperwork.file(connection, steps=steps)
+    await paperwork.file_steps(connection, steps)
 
 
 async def payment_owner(connection: Connection, end_to_end_id: str) -> str | None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID
@@ -202,8 +203,9 @@ class TestTransaction:
             assert attempts == 3
             assert pg.statistics().conflicts == 1
 
+    @pytest.mark.parametrize("way", [Postgres.run, Postgres.transaction])
     async def test_a_conflict_that_never_ends_is_unavailable(
-        self, asyncio_host: AsyncioHost, postgres_database: str
+        self, asyncio_host: AsyncioHost, postgres_database: str, way: Callable[..., Any]
     ) -> None:
         attempts = 0
 
@@ -216,7 +218,7 @@ class TestTransaction:
 
         async with opened(asyncio_host, postgres_database) as pg:
             with pytest.raises(Unavailable, match=r"postgres: gave way too often: lost"):
-                await pg.transaction(lose)
+                await way(pg, lose)
 
             assert attempts == 4
             assert pg.statistics().conflicts == 4

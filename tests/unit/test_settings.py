@@ -28,6 +28,11 @@ def folder(tmp_path: Path) -> Path:
     return copy
 
 
+def without_institutions(folder: Path) -> None:
+    """The demo's have the simulator for a provider."""
+    shutil.rmtree(folder / "institutions")
+
+
 def read(folder: Path, **environ: str) -> Settings:
     return load({"FLUXIQ_CONFIG_DIR": str(folder), **environ})
 
@@ -56,6 +61,8 @@ def test_without_anything_said_the_embedded_profile_lies_over_the_base(folder: P
 
 
 def test_the_profile_can_be_chosen(folder: Path) -> None:
+    without_institutions(folder)
+
     settings = read(folder, FLUXIQ_PROFILE="production")
 
     assert settings.log.format == "json"
@@ -106,7 +113,7 @@ def test_settings_cannot_be_changed_once_read(folder: Path) -> None:
         ("FLUXIQ_PIX__PAYOUT_AMOUNT_MAX", "1_000_00", 100_000),
         ("FLUXIQ_WEBHOOKS__DELIVER_SECONDS_MAX", "2.5", 2.5),
         ("FLUXIQ_WEBHOOKS__DELIVER_SECONDS_MAX", "2", 2.0),
-        ("FLUXIQ_SIMULATOR__ENABLED", "false", False),
+        ("FLUXIQ_WEBHOOKS__ALLOW_LOOPBACK", "false", False),
         ("FLUXIQ_LOG__LEVEL", "debug", "debug"),
         ("FLUXIQ_DATA_DIR", "true", "true"),
         ("FLUXIQ_NATS__PASSWORD", "007", "007"),
@@ -329,6 +336,26 @@ def test_a_ledger_number_that_is_taken_names_who_has_it(folder: Path) -> None:
     add(folder / "institutions" / "99999999.toml", INSTITUTION.format(ispb="99999999", ledger=2))
 
     assert refusal(folder).endswith("2 belongs to 87654321")
+
+
+def test_a_provider_link_that_leads_nowhere_is_refused_without_a_simulator(folder: Path) -> None:
+    message = refusal(folder, FLUXIQ_SIMULATOR__ENABLED="false")
+
+    assert str(folder / "institutions" / "12345678.toml") in message
+    assert "'providers'" in message
+    assert "'simulator' needs a url" in message
+
+
+def test_two_provider_links_of_the_same_name_are_refused(folder: Path) -> None:
+    file = folder / "institutions" / "12345678.toml"
+    link = '{ name = "psp", kind = "simulator" }'
+    file.write_text(f'ispb = "12345678"\nname = "A"\nledger = 1\nproviders = [{link}, {link}]\n')
+
+    assert refusal(folder) == f"setting 'providers' in {file}: two links have the same name"
+
+
+def test_an_empty_profile_is_the_default_one(folder: Path) -> None:
+    assert read(folder, FLUXIQ_PROFILE="").simulator.enabled
 
 
 @pytest.mark.parametrize("where", ["a file", "a variable"])
