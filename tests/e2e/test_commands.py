@@ -1,6 +1,7 @@
 """The command line as people use it: every command, and every way to stop."""
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 from actors.start import read_addresses
 from fluxiq.commands.demo_data import read_logins
 from tests.support.commands import Foreground, assert_nothing_runs_in, fluxiq, is_running
-from tests.support.platform import PlatformProcess
+from tests.support.platform import ROOT, PlatformProcess
 
 ENTRIES = (
     (sys.executable, "run.py"),
@@ -115,7 +116,12 @@ def test_demo_shows_both_walks_the_ledger_the_times_and_the_tree_and_stops(folde
 
 
 def test_demo_says_in_one_line_which_room_failed(folder: Path) -> None:
-    environ = {"FLUXIQ_SIMULATOR__ENABLED": "false"}
+    config = folder / "config"
+    shutil.copytree(ROOT / "config", config)
+    for institution in (config / "institutions").iterdir():
+        elsewhere = 'kind = "simulator", url = "http://127.0.0.1:1"'
+        institution.write_text(institution.read_text().replace('kind = "simulator"', elsewhere))
+    environ = {"FLUXIQ_CONFIG_DIR": str(config), "FLUXIQ_SIMULATOR__ENABLED": "false"}
     done = fluxiq("demo", data_dir=folder / "data", environ=environ)
 
     assert done.status == 1
