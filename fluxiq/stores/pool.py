@@ -55,6 +55,8 @@ _OUTAGES = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InternalClientError,
 )
+# How asyncpg's InterfaceError tells of a connection that ended between two statements.
+_CONNECTION_ENDED = ("clos", "released back to the pool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,7 @@ class Postgres:
             raise self._unavailable(str(error) or type(error).__name__) from error
         except asyncpg.InterfaceError as error:
             # The same class tells of a lost connection and of wrong use; only the words differ.
-            if "clos" in str(error):
+            if any(words in str(error) for words in _CONNECTION_ENDED):
                 raise self._unavailable(str(error)) from error
 
             raise

@@ -320,6 +320,21 @@ class TestOutages:
         finally:
             postgres_server.execute("DROP ROLE lonely")
 
+    async def test_a_session_that_ended_between_two_statements_escaped_as_an_interface_error(
+        self, asyncio_host: AsyncioHost, postgres_server: PostgresServer, postgres_database: str
+    ) -> None:
+        async def unit(connection: Connection) -> None:
+            pid = await connection.fetchval("SELECT pg_backend_pid()")
+            postgres_server.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+            await asyncio.sleep(0.1)  # the loop hears of it
+            await connection.fetchval("SELECT 1")
+
+        async with opened(asyncio_host, postgres_database) as pg:
+            with pytest.raises(Unavailable):
+                await pg.run(unit)
+
+            assert await pg.run(value, "SELECT 1") == 1
+
     async def test_a_session_the_server_ends_is_unavailable_and_then_replaced(
         self, asyncio_host: AsyncioHost, postgres_database: str
     ) -> None:
