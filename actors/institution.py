@@ -21,6 +21,7 @@ from actors.weather import Weather
 from actors.window import window
 from fluxiq import settings as config
 from fluxiq.errors import Unavailable, Unknown
+from fluxiq.ledgers.measured import MeasuredLedger
 from fluxiq.ledgers.postgres import PostgresLedger
 from fluxiq.providers import open_provider
 from fluxiq.services.enroll import open_house
@@ -136,14 +137,21 @@ async def _open_links(branch: Branch) -> AsyncIterator[Links]:
     host, servers, settings = platform.host.get(), platform.servers, platform.settings.postgres
     async with (
         servers.open_postgres(
-            host, ispb, size=settings.pool_size, seconds_max=settings.statement_seconds_max
+            host,
+            ispb,
+            size=settings.pool_size,
+            seconds_max=settings.statement_seconds_max,
+            observe=branch.metrics.pg_seconds.labels(ispb).observe,
         ) as postgres,
         servers.open_nats(host, ispb) as bus,
         servers.open_redis(host, ispb) as cache,
     ):
+        connections = branch.metrics.pg_connections.labels(ispb)
+        connections.set_function(lambda: postgres.statistics().open)  # looked up at each scrape
+        ledger = PostgresLedger(postgres, branch.institution.ledger)
         yield Links(
             store=PostgresStore(postgres, ispb),
-            ledger=PostgresLedger(postgres, branch.institution.ledger),
+            ledger=MeasuredLedger(ledger, branch.metrics, ispb, "postgres"),
             bus=bus,
             cache=cache,
         )

@@ -3,6 +3,7 @@
 Every institution gets credentials of its own; where they come from is decided here and only here.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TypeAlias, TypeVar
 
@@ -66,7 +67,13 @@ class Servers:
     # The ways in. Without an ISPB: the administrator's.
 
     def open_postgres(
-        self, host: AsyncioHost, ispb: str | None = None, *, size: int, seconds_max: float
+        self,
+        host: AsyncioHost,
+        ispb: str | None = None,
+        *,
+        size: int,
+        seconds_max: float,
+        observe: Callable[[float], None] | None = None,
     ) -> Opening[Postgres]:
         """A pool of `size` connections whose statements last at most `seconds_max`."""
         where = {"dsn": self._settings.postgres.url or postgres_endpoint(self._directory).url}
@@ -78,6 +85,7 @@ class Servers:
             size=size,
             application_name=f"fluxiq {ispb or 'platform'}",
             statement_timeout=seconds_max,
+            observe=observe,
         )
 
     def postgres_password(self, ispb: str) -> str:

@@ -16,6 +16,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -82,12 +83,14 @@ async def open_postgres(
     statement_timeout: float,
     acquire_seconds_max: float = 5.0,
     waiting_max: int = 1024,
+    observe: Callable[[float], None] | None = None,
 ) -> AsyncIterator["Postgres"]:
     """A pool of at most `size` connections to `where`: a URL, or asyncpg's keyword arguments.
 
     Connections are made when first needed, so this succeeds while Postgres is down.
     `statement_timeout` and `acquire_seconds_max` are seconds. At most `waiting_max` callers wait
-    for a connection; the next ones are told Unavailable at once.
+    for a connection; the next ones are told Unavailable at once. `observe` is told the seconds of
+    each unit.
     """
     keywords: dict[str, Any] = {"dsn": where} if isinstance(where, str) else dict(where)
     settings = dict(keywords.pop("server_settings", {}))
@@ -108,7 +111,14 @@ async def open_postgres(
         )
 
     pool = await host.run(make_pool)
-    postgres = Postgres(host, pool, size, acquire_seconds_max, waiting_max)
+    postgres = Postgres(
+        host,
+        pool,
+        size=size,
+        acquire_seconds_max=acquire_seconds_max,
+        waiting_max=waiting_max,
+        observe=observe,
+    )
 
     try:
         yield postgres
@@ -133,15 +143,18 @@ class Postgres:
         self,
         host: AsyncioHost,
         pool: asyncpg.Pool,
+        *,
         size: int,
         acquire_seconds_max: float,
         waiting_max: int,
+        observe: Callable[[float], None] | None,
     ) -> None:
         self._host = host
         self._pool = pool
         self._places = trio.CapacityLimiter(size)
         self._acquire_seconds_max = acquire_seconds_max
         self._waiting_max = waiting_max
+        self._observe = observe
         self._units = self._conflicts = self._outages = 0
 
     async def run(self, unit: Unit[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -204,6 +217,7 @@ class Postgres:
     async def _hand_over(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         await self._take_place()
 
+        started = perf_counter()
         try:
             self._units += 1
             return await self._host.run(work)
@@ -217,6 +231,8 @@ class Postgres:
             raise
         finally:
             self._places.release()
+            if self._observe is not None:
+                self._observe(perf_counter() - started)
 
     async def _take_place(self) -> None:
         try:

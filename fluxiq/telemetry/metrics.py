@@ -4,7 +4,7 @@ Where a series belongs to one institution it says which (label `institution`). N
 customer's value: paths are templates, unknown paths are one series.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from prometheus_client import (
@@ -66,10 +66,11 @@ class Metrics:
         self.pix_amount.labels(institution, kind, status).inc(amount)
 
     def observe_ledger(
-        self, institution: str, backend: str, status: str, seconds: float, operations: int = 1
+        self, institution: str, backend: str, answers: Mapping[str, int], seconds: float
     ) -> None:
-        """`operations` transfers that the ledger answered together after `seconds`."""
-        self.ledger_operations.labels(institution, backend, status).inc(operations)
+        """A batch that the ledger answered after `seconds`; `answers` counts its statuses."""
+        for status, operations in answers.items():
+            self.ledger_operations.labels(institution, backend, status).inc(operations)
         self.ledger_seconds.labels(institution, backend).observe(seconds)
 
     def show_ledger_backend(self, institution: str, active: str, known: Sequence[str]) -> None:
@@ -142,9 +143,6 @@ class Metrics:
             "Messages published to the bus",
             ["stream", "subject"],
             registry=self.registry,
-        )
-        self.redis_connections = Gauge(
-            "redis_connections_active", "Open Redis connections", registry=self.registry
         )
         self.pg_connections = Gauge(
             "pg_connections_active",

@@ -15,7 +15,6 @@ SURFACE = {
     "ledger_operation_duration_seconds": {"backend", "institution"},
     "ledger_active_backend": {"backend", "institution"},
     "nats_messages_total": {"stream", "subject"},
-    "redis_connections_active": set(),
     "pg_connections_active": {"institution"},
     "pg_query_duration_seconds": {"institution"},
 }
@@ -25,13 +24,12 @@ def fed() -> Metrics:
     metrics = Metrics(process=False)
     metrics.observe_http("GET", "/x/{id}", 200, "12345678", 0.002)
     metrics.observe_pix("12345678", "in", "paid", 15000)
-    metrics.observe_ledger("12345678", "postgres", "created", 0.001, operations=3)
+    metrics.observe_ledger("12345678", "postgres", {"created": 3}, 0.001)
     metrics.show_ledger_backend("12345678", "postgres", ["tigerbeetle", "postgres"])
     metrics.connections.labels("12345678").inc()
     metrics.nats_messages.labels("FLUXIQ", "FLUXIQ.12345678.pix.in").inc()
     metrics.pg_connections.labels("12345678").set(8)
     metrics.pg_seconds.labels("12345678").observe(0.001)
-    metrics.redis_connections.set(4)
     return metrics
 
 
@@ -68,9 +66,10 @@ def test_one_ledger_is_active() -> None:
 
 def test_two_platforms_in_one_process_do_not_share_a_registry() -> None:
     one, other = Metrics(process=False), Metrics(process=False)
-    one.redis_connections.set(1)
-    assert other.registry.get_sample_value("redis_connections_active") == 0
-    assert prometheus_client.REGISTRY.get_sample_value("redis_connections_active") is None
+    labels = {"institution": "12345678"}
+    one.connections.labels("12345678").set(1)
+    assert other.registry.get_sample_value("fluxiq_active_connections", labels) is None
+    assert prometheus_client.REGISTRY.get_sample_value("fluxiq_active_connections", labels) is None
 
 
 def test_the_process_tells_of_itself() -> None:
