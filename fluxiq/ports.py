@@ -304,7 +304,10 @@ class Store(Protocol):
 
     async def receipt_contexts(self, entries: Sequence[InboxEntry]) -> list[ReceiptContext]: ...
 
-    async def archive_receipts(self, batch: Sequence[ReceiptArchived]) -> Archived: ...
+    async def archive_receipts(self, batch: Sequence[ReceiptArchived]) -> Archived:
+        """Raises Unavailable also when a charge changed since it was studied: then its receipt is
+        not written, the others of the batch are, and the batch should be studied again.
+        """
 
     # PIX out
 

@@ -23,6 +23,7 @@ from fluxiq.domain.records import (
     Step,
     WebhookEndpoint,
 )
+from fluxiq.errors import Unavailable
 from fluxiq.natural_batching import BatchingStatistics, NaturalBatcher
 from fluxiq.ports import (
     Archived,
@@ -145,16 +146,10 @@ class PostgresStore(Store):
         return await self._postgres.run(inbox.receipt_contexts, entries)
 
     async def archive_receipts(self, batch: Sequence[ReceiptArchived]) -> Archived:
-        """One transaction, and a second for what does not stand as it was judged: each payment is
-        whole in one of them, and repeating both is harmless.
-        """
-        archived, left = await self._postgres.run(receipts.archive_as_judged, self._ispb, batch)
-        if not left:
-            return archived
-
-        more = await self._postgres.transaction(receipts.archive_judged_again, self._ispb, left)
-        told = {*archived.endpoint_ids, *more.endpoint_ids}
-        return Archived(endpoint_ids=tuple(sorted(told)))
+        archived, left = await self._postgres.run(receipts.archive_receipts, self._ispb, batch)
+        if left:
+            raise Unavailable("archive", f"a charge changed while {left[0]} was studied")
+        return archived
 
     # PIX out
 

@@ -34,7 +34,7 @@ from fluxiq.domain.records import (
     TransferFlags,
     WebhookEndpoint,
 )
-from fluxiq.errors import Refused
+from fluxiq.errors import Refused, Unavailable
 from fluxiq.ledgers.model import ModelLedger
 from fluxiq.ports import (
     Archived,
@@ -62,12 +62,6 @@ FIRST_RETURN_SECONDS = 10.0
 RETURN_SECONDS_MAX = 300.0
 
 _STEPS = {(a, b) for (a, _), b in TRANSITIONS.items() if a is not PayoutStage.CREATED}
-_NOT_PENDING = {
-    ChargeStatus.PAID: ReceiptReason.CHARGE_ALREADY_PAID,
-    ChargeStatus.REFUNDED: ReceiptReason.CHARGE_ALREADY_PAID,
-    ChargeStatus.EXPIRED: ReceiptReason.LATE,
-    ChargeStatus.CANCELLED: ReceiptReason.CHARGE_CANCELLED,
-}
 _AT_PROVIDER = {PayoutStage.SENT, PayoutStage.IN_DOUBT}
 
 
@@ -222,11 +216,14 @@ class MemoryStore:
     async def archive_receipts(self, batch: Sequence[ReceiptArchived]) -> Archived:
         await trio.lowlevel.checkpoint()
         told: list[str] = []
-        for one in batch:
+        stands = [one for one in batch if one.receipt is None or self._stands(one.receipt)]
+        for one in stands:
             if one.receipt is not None and one.receipt.end_to_end_id not in self.receipts:
                 told += self._keep(one.receipt, one.event)
             self.steps += one.steps
-        self._done(one.inbox_id for one in batch)
+        self._done(one.inbox_id for one in stands)
+        if len(stands) < len(batch):
+            raise Unavailable("archive", "a charge changed while its receipt was studied")
         return _archived(told)
 
     # PIX out
@@ -446,15 +443,18 @@ class MemoryStore:
             receipt=self.receipts.get(notice.end_to_end_id),
         )
 
-    def _keep(self, receipt: Receipt, event: Event | None) -> tuple[str, ...]:
+    def _stands(self, receipt: Receipt) -> bool:
         """The charge has the last word: one that is not pending is not paid."""
+        if receipt.reason is not ReceiptReason.PAYS_CHARGE:
+            return True
+        if receipt.end_to_end_id in self.receipts:
+            return True
+        return self.charges[receipt.charge_id or ""].status is ChargeStatus.PENDING
+
+    def _keep(self, receipt: Receipt, event: Event | None) -> tuple[str, ...]:
         if receipt.reason is ReceiptReason.PAYS_CHARGE:
             assert receipt.charge_id is not None, "what pays a charge names it"
             charge = self.charges[receipt.charge_id]
-            if charge.status is not ChargeStatus.PENDING:
-                kept = msgspec.structs.replace(receipt, reason=_NOT_PENDING[charge.status])
-                self.receipts[receipt.end_to_end_id] = kept
-                return ()
             self.charges[charge.id] = msgspec.structs.replace(
                 charge,
                 status=ChargeStatus.PAID,

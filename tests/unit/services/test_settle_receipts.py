@@ -1,6 +1,7 @@
 """PIX in, studied, credited and archived: each centavo once, to whom it belongs."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -15,7 +16,8 @@ from fluxiq.domain.records import (
     ReceiptReason,
     Room,
 )
-from fluxiq.errors import FluxiqError
+from fluxiq.errors import FluxiqError, Unavailable
+from fluxiq.ports import Archived, ReceiptArchived
 from fluxiq.services.endpoints import add_endpoint
 from fluxiq.services.messages import OpenCharge, OpenEndpoint
 from fluxiq.services.open_charge import open_charge
@@ -48,6 +50,31 @@ async def unidentified(world: MemoryWorld) -> int:
 
 def events(world: MemoryWorld) -> Counter[str]:
     return Counter(one.type for one in world.store.events)
+
+
+async def test_money_whose_charge_expired_between_study_and_archive_is_told_of(
+    world: MemoryWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The symptom: it was credited, and its merchant never heard of it."""
+    made = await charge(world)
+    entries = await written(world, world.received(150_00, txid=made.txid))
+    archive, told = world.store.archive_receipts, events(world)["pix.receipt.credited"]
+    before = (await world.balance()).available
+
+    async def expires_first(batch: Sequence[ReceiptArchived]) -> Archived:
+        expired = msgspec.structs.replace(made, status=ChargeStatus.EXPIRED)
+        world.store.charges[made.id] = expired
+        return await archive(batch)
+
+    monkeypatch.setattr(world.store, "archive_receipts", expires_first)
+    with pytest.raises(Unavailable):
+        await settle_receipts(world.tenant, entries)
+    again = await settle_receipts(world.tenant, entries)
+
+    assert [receipt.reason for receipt in again] == [ReceiptReason.LATE]
+    assert events(world)["pix.receipt.credited"] == told + 1
+    assert events(world)["pix.charge.paid"] == 0
+    assert (await world.balance()).available == before + 150_00
 
 
 async def test_a_payment_of_a_charge_is_credited_and_the_charge_is_paid(
