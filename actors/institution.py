@@ -174,4 +174,5 @@ def _tenant(branch: Branch, context: Context) -> Tenant:
         pepper=platform.directory.secret(f"api_keys/{branch.ispb}").encode(),
         recent_keys=Recent(RECENT_SECONDS, time.monotonic),
         recent_accounts=Recent(RECENT_SECONDS, time.monotonic),
+        recent_payees=Recent(RECENT_SECONDS, time.monotonic),
     )

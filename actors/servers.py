@@ -59,10 +59,12 @@ class Servers:
 
     def ledger_note(self) -> str:
         """Which ledger keeps the books, in one line for the person at the terminal."""
-        if self._settings.tigerbeetle.addresses:
-            return f"TigerBeetle at {self._settings.tigerbeetle.addresses}"
-        endpoint = tigerbeetle_endpoint(self._directory)
-        return endpoint if isinstance(endpoint, str) else f"TigerBeetle at {endpoint.address}"
+        given = self._settings.tigerbeetle.addresses
+        found = tigerbeetle_endpoint(self._directory)
+        if isinstance(found, str) and not given:
+            return found
+        address = given or (found if isinstance(found, str) else found.address)
+        return f"PostgreSQL; TigerBeetle at {address} stands ready and keeps no books yet"
 
     # The ways in. Without an ISPB: the administrator's.
 

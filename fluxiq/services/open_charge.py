@@ -9,7 +9,15 @@ from datetime import timedelta
 
 from fluxiq.domain import brcode
 from fluxiq.domain.documents import parse_document
-from fluxiq.domain.records import Charge, ChargeStatus, Event, Person
+from fluxiq.domain.records import (
+    Account,
+    Charge,
+    ChargeStatus,
+    Event,
+    Merchant,
+    Person,
+    PixKey,
+)
 from fluxiq.errors import Refused
 from fluxiq.ports import ChargeOpening, Fresh, Idempotency
 from fluxiq.services.accounts import working_account
@@ -69,18 +77,17 @@ async def show_charge(tenant: Tenant, merchant_id: str, charge_id: str) -> Charg
 
 async def _draw_up(tenant: Tenant, merchant_id: str, request: OpenCharge) -> Charge:
     account = await working_account(tenant, merchant_id, request.account_id)
-    keys = await tenant.store.pix_keys_of(account.id)
-    merchant = await tenant.store.find_merchant(merchant_id)
-    assert merchant is not None, f"an API key belongs to {merchant_id}, which does not exist"
-    if not keys:
+    payee = await tenant.recent_payees.get(account.id, lambda: _find_payee(tenant, account))
+    if payee is None:
         raise Refused("no_pix_key", f"account {account.id} has no PIX key", field="account_id")
 
+    merchant, key = payee
     now = tenant.clock.now()
     charge_id = tenant.ids.new("chg")
     txid = charge_id[-25:]  # all a static code holds: the ULID less its first character
     lasts = request.expiration or tenant.settings.pix.charge_expiration_seconds
     code = brcode.build(
-        key=keys[0].key,
+        key=key.key,
         amount=request.amount,
         merchant_name=brcode.fit_text(merchant.name, 25, ascii_only=True),
         merchant_city=brcode.fit_text(merchant.city, 15, ascii_only=True),
@@ -95,13 +102,21 @@ async def _draw_up(tenant: Tenant, merchant_id: str, request: OpenCharge) -> Cha
         amount=request.amount,
         description=request.description,
         payer=_person(request.payer),
-        pix_key=keys[0].key,
+        pix_key=key.key,
         qr_code=code,
         status=ChargeStatus.PENDING,
         expires_at=now + timedelta(seconds=lasts),
         created_at=now,
         metadata=request.metadata,
     )
+
+
+async def _find_payee(tenant: Tenant, account: Account) -> tuple[Merchant, PixKey] | None:
+    """The merchant and the account's first key; None while it has none."""
+    keys = await tenant.store.pix_keys_of(account.id)
+    merchant = await tenant.store.find_merchant(account.merchant_id)
+    assert merchant is not None, f"{account.id} belongs to a merchant that does not exist"
+    return (merchant, keys[0]) if keys else None
 
 
 def _person(said: PersonSaid | None) -> Person | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fluxiq import settings as config
-from fluxiq.domain.records import Account, ApiKey
+from fluxiq.domain.records import Account, ApiKey, Merchant, PixKey
 from fluxiq.errors import Refused
 from fluxiq.ports import Bell, Cache, Clock, Ids, Ledger, Provider, Store
 from fluxiq.services.recent import Recent
@@ -32,6 +32,7 @@ class Tenant:
     pepper: bytes  # keys the hash of API keys
     recent_keys: Recent[ApiKey]
     recent_accounts: Recent[tuple[Account, ...]]
+    recent_payees: Recent[tuple[Merchant, PixKey]]  # by account: who is paid into it, and how
 
     @property
     def ispb(self) -> str:

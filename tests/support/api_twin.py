@@ -442,6 +442,7 @@ class World:
             # A test changes its mind between two requests: nothing is remembered.
             recent_keys=Recent(0.0, lambda: 0.0),
             recent_accounts=Recent(0.0, lambda: 0.0),
+            recent_payees=Recent(0.0, lambda: 0.0),
         )
 
 

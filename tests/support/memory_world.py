@@ -388,6 +388,7 @@ class MemoryWorld:
             pepper=b"pepper",
             recent_keys=Recent(1.0, self.clock.monotonic),
             recent_accounts=Recent(1.0, self.clock.monotonic),
+            recent_payees=Recent(1.0, self.clock.monotonic),
         )
 
 

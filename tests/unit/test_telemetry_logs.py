@@ -84,14 +84,14 @@ def test_a_traceback_is_masked_too(stream: io.StringIO) -> None:
 
 
 def test_libraries_speak_in_the_same_stream_from_warnings_on(stream: io.StringIO) -> None:
-    library = logging.getLogger("some.library")
+    library = logging.getLogger("some.package")
     library.info("chatter")
     library.warning("100%% of %s", "it")
     [line] = lines(stream)
     assert (line["event"], line["level"], line["logger"]) == (
         "100% of it",
         "warning",
-        "some.library",
+        "some.package",
     )
 
 
@@ -99,7 +99,7 @@ def test_the_last_configuration_wins_and_nothing_is_said_twice(stream: io.String
     again = io.StringIO()
     logs.configure(Log(format="json", level="warning"), again)
     structlog.get_logger().info("quiet")
-    logging.getLogger("some.library").error("loud")
+    logging.getLogger("some.package").error("loud")
     assert stream.getvalue() == ""
     assert [line["event"] for line in lines(again)] == ["loud"]
 
