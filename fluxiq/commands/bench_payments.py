@@ -40,14 +40,14 @@ Life: TypeAlias = tuple[datetime, datetime]
 
 async def measure_payments(payments: int, callers: int) -> list[Figure]:
     """`payments` of each kind, `callers` requests in flight."""
-    echo = await _echo_rate(payments, callers)
     async with _platform() as (addresses, login):
-        return await _payments(addresses, login, payments, callers, echo)
+        return await _payments(addresses, login, payments, callers)
 
 
 async def _payments(
-    addresses: Addresses, login: Login, payments: int, callers: int, echo: float
+    addresses: Addresses, login: Login, payments: int, callers: int
 ) -> list[Figure]:
+    echo = _Echo(payments, callers)
     async with (
         Merchant.open(addresses.api, login) as merchant,
         _sink(merchant) as sink,
@@ -55,18 +55,23 @@ async def _payments(
         SimulatorControl.open(addresses.simulator or "") as simulator,
     ):
         load = _Load(http, login)
-        charges = await _charges(load, simulator, payments, callers, echo)
+        charges = await _charges(load, simulator, sink, echo, payments=payments, callers=callers)
         await _fund(load, simulator, payments)
         payouts = await _payouts(load, payments, callers, echo)
         told = Figure(
             name="signed webhooks verified by the merchant", value=sink.verified, unit="events"
         )
-    base = Figure(name="bare echo", value=echo, unit="requests/s")
-    return [base, *charges, *payouts, told]
+    return [*charges, *payouts, told]
 
 
 async def _charges(
-    load: "_Load", simulator: SimulatorControl, payments: int, callers: int, echo: float
+    load: "_Load",
+    simulator: SimulatorControl,
+    sink: Sink,
+    echo: "_Echo",
+    *,
+    payments: int,
+    callers: int,
 ) -> list[Figure]:
     """Charges accepted; then all of them paid at once by the simulator."""
     charges: list[Json] = []
@@ -74,19 +79,30 @@ async def _charges(
     async def open_one(_: int) -> None:
         charges.append(await load.post("/pix/charges", {"amount": AMOUNT, "description": "bench"}))
 
+    before = await echo.rate()
     seconds = await _closed_loop(payments, callers, open_one)
+    after = await echo.rate()
     wanted = [PayBrCode(ispb=load.login.ispb, br_code=one["qr_code"]) for one in charges]
     started = trio.current_time()
     await simulator.pay_many(wanted)
-    await load.ends("/pix/charges", [one["id"] for one in charges])
+    await _told_of(sink, "pix.charge.paid", payments)
     return [
-        *_rates("charges accepted", payments / seconds, echo),
+        *_rates("charges accepted", payments / seconds, (before + after) / 2),
         Figure(
-            name="charges paid, all at once",
+            name="charges paid and told by webhook, all at once",
             value=payments / (trio.current_time() - started),
             unit="payments/s",
         ),
     ]
+
+
+async def _told_of(sink: Sink, kind: str, count: int) -> None:
+    """Until the merchant's endpoint has heard of `count` events of this kind."""
+    with trio.move_on_after(SETTLE_SECONDS_MAX):
+        while sink.statistics().types.get(kind, 0) < count:
+            await sink.wait_for_events(len(sink.told) + 1)
+        return
+    raise StartRefused(f"the merchant did not hear of {count} {kind}")
 
 
 async def _fund(load: "_Load", simulator: SimulatorControl, payments: int) -> None:
@@ -96,7 +112,7 @@ async def _fund(load: "_Load", simulator: SimulatorControl, payments: int) -> No
     await load.ends("/pix/charges", [charge["id"]])
 
 
-async def _payouts(load: "_Load", payments: int, callers: int, echo: float) -> list[Figure]:
+async def _payouts(load: "_Load", payments: int, callers: int, echo: "_Echo") -> list[Figure]:
     """Payouts at full load, then offered at half of what was accepted."""
     run = f"{trio.current_time():.6f}"
     ids: list[str] = []
@@ -115,8 +131,10 @@ async def _payouts(load: "_Load", payments: int, callers: int, echo: float) -> l
         accepted.append(trio.current_time() - started)
         ids.append(made["id"])
 
+    before = await echo.rate()
     seconds = await _closed_loop(payments, callers, open_one)
     full = await load.ends("/pix/payouts", ids)
+    after = await echo.rate()
 
     ids.clear()
     offered = payments / seconds / 2
@@ -124,7 +142,7 @@ async def _payouts(load: "_Load", payments: int, callers: int, echo: float) -> l
     await _open_loop(range(payments, 2 * payments), offered, open_one)
     half = await load.ends("/pix/payouts", ids)
     return [
-        *_rates("payouts accepted", payments / seconds, echo),
+        *_rates("payouts accepted", payments / seconds, (before + after) / 2),
         Figure(name="payouts confirmed at full load", value=_rate(full), unit="payments/s"),
         *latencies("payout accepted, full load", accepted[:half_accepted]),
         *latencies("payout to its end, full load", _spans(full)),
@@ -134,8 +152,10 @@ async def _payouts(load: "_Load", payments: int, callers: int, echo: float) -> l
 
 
 def _rates(name: str, rate: float, echo: float) -> list[Figure]:
+    """Beside the echo's rate just before and just after: a shared machine changes its speed."""
     share = rate / echo
     return [
+        Figure(name=f"bare echo, around {name}", value=echo, unit="requests/s"),
         Figure(name=name, value=rate, unit="requests/s"),
         Figure(
             name=f"{name}, share of the echo",
@@ -229,6 +249,18 @@ async def _open_loop(
         for index, number in enumerate(numbers):
             await trio.sleep_until(started + index / per_second)
             nursery.start_soon(one, number)
+
+
+class _Echo:
+    """The bare server, started anew for each look at its rate."""
+
+    def __init__(self, count: int, callers: int) -> None:
+        self._count = count
+        self._callers = callers
+
+    async def rate(self) -> float:
+        """Requests per second, after a warm-up."""
+        return await _echo_rate(self._count, self._callers)
 
 
 async def _echo_rate(count: int, callers: int) -> float:
