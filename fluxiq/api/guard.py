@@ -73,7 +73,7 @@ class Guard:
             return None
 
         if away_until is not None:
-            del self._away_until[tenant.ispb]
+            self._away_until.pop(tenant.ispb, None)
             _log.info("rate_limits_restored", institution=tenant.ispb)
         return decision
 

@@ -183,3 +183,23 @@ async def test_limits_return_with_redis(autojump_clock: object) -> None:
         "rate_limits_lifted",
         "rate_limits_restored",
     ]
+
+
+async def test_requests_that_saw_redis_return_together_were_a_500(autojump_clock: object) -> None:
+    del autojump_clock
+    world = World()
+    world.cache.away = True
+    client, headers = world.app().test_client(), bearer(world.key("*"))
+    await client.get(ACCOUNTS, headers=headers)
+    world.cache.away = False
+    await trio.sleep(2)
+    statuses: list[int] = []
+
+    async def ask() -> None:
+        statuses.append((await client.get(ACCOUNTS, headers=headers)).status_code)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(ask)
+
+    assert statuses == [200] * 5
