@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Protocol
 import trio
 
 from supervisors.events import EventKind
-from supervisors.mailbox import Mailbox, MailboxQueue
-from supervisors.registry import Ref
 
 if TYPE_CHECKING:
+    from supervisors.registry import Ref
     from supervisors.tree import Tree
 
 
@@ -33,13 +32,17 @@ class Host(Protocol):
 
     def fault(self, kind: EventKind, reason: str) -> None: ...
 
+    async def turn(self) -> None: ...
+
     def on_stop(self, hook: Callable[[str], None]) -> None: ...
 
-    def open_mailbox(self, policy: Mailbox) -> MailboxQueue: ...
-
-    def close_mailbox(self, queue: MailboxQueue) -> None: ...
-
     def call_at(self, when: float, action: Callable[[], None]) -> Callable[[], bool]: ...
+
+    def monitor(self, name: str) -> None: ...
+
+    def join(self, group: str) -> None: ...
+
+    def leave(self, group: str) -> None: ...
 
 
 class Context:
@@ -92,12 +95,19 @@ class Context:
         """Add small facts to the child's node in the snapshot, such as address or pid."""
         self._host.report(facts)
 
-    def ref(self, name: str) -> Ref:
+    def ref(self, name: str) -> "Ref":
         return self._host.tree.ref(name)
 
     def fault(self, kind: EventKind, reason: str) -> None:
         """Report an event about this child."""
         self._host.fault(kind, reason)
+
+    async def turn(self) -> None:
+        """Begin a round of a worker that is no actor: at once, or when its suspension is over.
+
+        A worker that calls this before each round can be suspended by an operator.
+        """
+        await self._host.turn()
 
     def on_stop(self, hook: Callable[[str], None]) -> None:
         """Call `hook(reason)` for an ordered stop instead of cancelling the child.
@@ -107,13 +117,16 @@ class Context:
         """
         self._host.on_stop(hook)
 
-    def open_mailbox(self, policy: Mailbox) -> MailboxQueue:
-        """Receive the mail sent to this child's name."""
-        return self._host.open_mailbox(policy)
+    def monitor(self, name: str) -> None:
+        """Send a Down to this actor's handle_info when the process called `name` ends."""
+        self._host.monitor(name)
 
-    def close_mailbox(self, queue: MailboxQueue) -> None:
-        """Let the name have no mailbox; what is in `queue` stays there."""
-        self._host.close_mailbox(queue)
+    def join(self, group: str) -> None:
+        """Be a member of a group of processes, until the end of this incarnation or `leave`."""
+        self._host.join(group)
+
+    def leave(self, group: str) -> None:
+        self._host.leave(group)
 
     def call_at(self, when: float, action: Callable[[], None]) -> Callable[[], bool]:
         """Run a short synchronous action at a time on trio's clock.

@@ -4,6 +4,7 @@
 effects out and posts what came of them.
 """
 
+from collections import deque
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -55,21 +56,33 @@ def initial(
     spec: SupervisorSpec | DynamicSpec, key: str, children: Iterable[Child], now: float
 ) -> State:
     """Return a supervisor that waits for Boot; the children start in the order given."""
-    table = {child.spec.id: replace(child, since=now) for child in children}
-    return State(spec=spec, key=key, children=table, queue=tuple(table))
+    table = {child.spec.id: replace(child, since=now, queued=True) for child in children}
+    return State(spec=spec, key=key, children=table, queue=deque(table))
 
 
 def decide(state: State, event: Input) -> tuple[State, tuple[Effect, ...]]:
-    """Return the next state and what to carry out, in order. A finished supervisor ignores all."""
-    if state.phase is Phase.DONE:
-        return state, ()
+    """Return the next state and what to carry out, in order, leaving `state` as it is.
 
-    step = _Step(state, event.now)
-    step.take(event)
-    step.advance()
-    after = step.result()
-    check(after, step.touched)
-    return after, tuple(step.effects)
+    The same decision as `step`, on a copy: for tables of tests, and for `explain`.
+    """
+    after = state.copy()
+    return after, step(after, event)
+
+
+def step(state: State, event: Input) -> tuple[Effect, ...]:
+    """Change `state` in place and return what to carry out, in order.
+
+    In place because a copy of ten thousand children per decision would cost more than all else.
+    A finished supervisor ignores all.
+    """
+    if state.phase is Phase.DONE:
+        return ()
+
+    taken = Step(state, event.now)
+    taken.take(event)
+    taken.advance()
+    check(state, taken.touched)
+    return tuple(taken.effects)
 
 
 def refusal(state: State, child_id: str) -> str | None:
@@ -110,7 +123,7 @@ def _comes_up(state: State, child: Child) -> bool:
         case ChildState.RUNNING:
             return True
         case ChildState.STARTING:
-            return child.live or child.spec.id in state.queue
+            return child.live or child.queued
         case ChildState.STOPPING:
             return child.after in (After.GROUP, After.RETRY, After.START)
         case ChildState.BACKING_OFF:
@@ -120,46 +133,21 @@ def _comes_up(state: State, child: Child) -> bool:
             return False
 
 
-class _Step:
-    """One decision in the making: the state thawed, and the effects so far."""
+class Step:
+    """One decision in the making: the state, and the effects so far."""
 
     def __init__(self, state: State, now: float) -> None:
-        self.before = state
+        self.state = state
         self.spec = state.spec
         self.now = now
-        self.children = dict(state.children)
-        self.phase = state.phase
-        self.queue = list(state.queue)
-        self.group = state.group
-        self.charges = state.charges
-        self.paused = state.paused
-        self.paused_since = state.paused_since
-        self.live = state.live
-        self.outcome = state.outcome
-        self.at_once = state.at_once
         self.effects: list[Effect] = []
         self.touched: set[str] = set()
         self.dynamic = isinstance(state.spec, DynamicSpec)
 
-    def result(self) -> State:
-        return replace(
-            self.before,
-            children=self.children,
-            phase=self.phase,
-            queue=tuple(self.queue),
-            group=self.group,
-            charges=self.charges,
-            paused=self.paused,
-            paused_since=self.paused_since,
-            live=self.live,
-            outcome=self.outcome,
-            at_once=self.at_once,
-        )
-
     def take(self, event: Input) -> None:
         match event:
             case BecameReady() | Exited() | StartTimedOut() | StopTimedOut():
-                child = self.children.get(event.child_id)
+                child = self.state.children.get(event.child_id)
                 # News of an older incarnation is no news.
                 if child is not None and child.live and child.incarnation == event.incarnation:
                     self.take_news(event)
@@ -168,13 +156,13 @@ class _Step:
             case AddChild():
                 self.add(event)
             case StopChild():
-                self.stop_by_operator(event.child_id, event.reason)
+                self.stop_by_operator(event)
             case RestartChild():
-                self.restart_by_operator(event.child_id, event.reason)
+                self.restart_by_operator(event)
             case Stop():
-                self.stop(event.reason, at_once=event.at_once)
+                self.stop(event)
             case Boot():
-                self.touched.update(self.children)
+                pass
 
     def take_news(self, event: BecameReady | Exited | StartTimedOut | StopTimedOut) -> None:
         match event:
@@ -190,53 +178,56 @@ class _Step:
     # Starting
 
     def ready(self, child_id: str) -> None:
-        if self.children[child_id].state is not ChildState.STARTING:
+        child = self.state.children[child_id]
+        if child.state is not ChildState.STARTING:
             return
 
-        self.put(child_id, state=ChildState.RUNNING, ready_once=True, ready_at=self.now)
+        child.state = ChildState.RUNNING
+        child.since = child.ready_at = self.now
+        child.ready_once = True
+        self.touched.add(child_id)
         self.leave_queue(child_id)
         self.report(EventKind.STARTED, child_id, "ready")
 
     def start(self, child_id: str) -> None:
-        child = self.put(
-            child_id,
-            state=ChildState.STARTING,
-            incarnation=self.children[child_id].incarnation + 1,
-            live=True,
-            wanted=True,
-            due=None,
-            after=After.NOTHING,
-            overdue=False,
-            stuck=False,
-            failure=None,
-            ready_at=None,
-        )
-        self.live += 1
+        child = self.state.children[child_id]
+        if child.state is not ChildState.STARTING:
+            child.state, child.since = ChildState.STARTING, self.now
+        child.incarnation += 1
+        child.live = child.wanted = True
+        child.after = After.NOTHING
+        child.overdue = child.stuck = False
+        child.due = child.failure = child.ready_at = None
+        self.touched.add(child_id)
+        self.state.live += 1
         self.effects.append(StartTask(child_id, child.incarnation))
 
     def start_timed_out(self, child_id: str) -> None:
-        child = self.children[child_id]
-        if child.state is not ChildState.STARTING or self.phase is Phase.STOPPING:
+        child = self.state.children[child_id]
+        if child.state is not ChildState.STARTING or self.state.phase is Phase.STOPPING:
             return
 
         reason = f"not ready within {child.spec.start_timeout:g} s"
         self.put(child_id, failure=Exit(ExitKind.CRASHED, reason))
         self.ask_to_stop(child_id, After.RETRY, reason)
         if self.is_first_start(child):
-            self.report(EventKind.START_FAILED, child_id, reason)
-            self.end(Outcome(OutcomeKind.START_FAILED, reason, child_id, at=self.now))
+            told = self.report(EventKind.START_FAILED, child_id, reason)
+            kind = OutcomeKind.START_FAILED
+            self.end(Outcome(kind, reason, child_id, at=self.now, cause=told))
 
     def start_failed(self, child_id: str, failure: Exit) -> None:
-        child = self.children[child_id]
+        child = self.state.children[child_id]
         reason = failure.reason if failure.kind is ExitKind.CRASHED else "ended before it was ready"
-        self.report(EventKind.START_FAILED, child_id, reason, failure.exception)
+        told = self.report(EventKind.START_FAILED, child_id, reason, failure.exception)
+        if failure.cause:
+            told.cause = failure.cause
         self.leave_queue(child_id)
 
         if self.is_first_start(child):
             # Kept in the table: a retry of the whole supervisor tries this child again.
             self.put(child_id, state=ChildState.DONE, wanted=False)
             kind = OutcomeKind.START_FAILED
-            self.end(Outcome(kind, reason, child_id, failure.exception, self.now))
+            self.end(Outcome(kind, reason, child_id, failure.exception, self.now, told))
         elif child.spec.restart is Restart.TEMPORARY or (child.requested and not child.ready_once):
             self.retire(child_id)
         else:
@@ -245,20 +236,22 @@ class _Step:
     def is_first_start(self, child: Child) -> bool:
         """Say whether a failure of this start fails the supervisor's own start."""
         return (
-            self.phase is Phase.STARTING and not child.ready_once and self.own_budget_max() is None
+            self.state.phase is Phase.STARTING
+            and not child.ready_once
+            and self.own_budget_max() is None
         )
 
     # Endings
 
     def exited(self, child_id: str, end: Exit) -> None:
-        child = self.children[child_id]
-        self.live -= 1
-        self.paused += end.lingered
+        child = self.state.children[child_id]
+        self.state.live -= 1
+        self.state.paused += end.lingered
         self.put(child_id, live=False, lingered=child.lingered + end.lingered)
 
-        if self.phase is Phase.STOPPING or child.state is ChildState.STOPPING:
+        if self.state.phase is Phase.STOPPING or child.state is ChildState.STOPPING:
             self.ended_asked(child_id, end)
-        elif self.group is not None and child_id in self.group.members:
+        elif self.state.group is not None and child_id in self.state.group.members:
             self.ended_asked(child_id, end)  # it would have been stopped next
         elif child.state is ChildState.RUNNING:
             self.ended_running(child_id, end)
@@ -270,10 +263,11 @@ class _Step:
             self.start_failed(child_id, end)
 
     def ended_running(self, child_id: str, end: Exit) -> None:
-        child = self.children[child_id]
+        child = self.state.children[child_id]
         crashed = end.kind is ExitKind.CRASHED
         kind = EventKind.CRASHED if crashed else EventKind.EXITED
-        self.report(kind, child_id, end.reason, end.exception)
+        # Of its own accord: what was told before is no cause, what happened further down is.
+        self.report(kind, child_id, end.reason, end.exception, cause=end.cause)
 
         permanent = child.spec.restart is Restart.PERMANENT
         if permanent or (crashed and child.spec.restart is Restart.TRANSIENT):
@@ -284,15 +278,15 @@ class _Step:
 
     def ended_asked(self, child_id: str, end: Exit) -> None:
         """Take the end of a child that was to end anyway: an error is a report, not a restart."""
-        child = self.children[child_id]
+        child = self.state.children[child_id]
         crashed = end.kind is ExitKind.CRASHED
         if child.failure is None or not crashed:
             kind = EventKind.CRASHED if crashed else EventKind.STOPPED
             reason = f"while stopping: {end.reason}" if crashed else end.reason
-            self.report(kind, child_id, reason, end.exception)
+            self.report(kind, child_id, reason, end.exception, cause=self.cause_of_stop(child))
 
         after = child.after if child.state is ChildState.STOPPING else After.GROUP
-        if self.phase is Phase.STOPPING:
+        if self.state.phase is Phase.STOPPING:
             self.put(child_id, state=ChildState.DONE)
         elif after is After.RETRY:
             assert child.failure is not None
@@ -300,17 +294,23 @@ class _Step:
         elif after is After.START:
             self.start(child_id)
         elif after is After.GROUP and child.spec.restart is not Restart.TEMPORARY:
-            assert self.group is not None
-            self.put(child_id, state=ChildState.BACKING_OFF, due=self.group.due)
+            assert self.state.group is not None
+            self.put(child_id, state=ChildState.BACKING_OFF, due=self.state.group.due)
         else:
             self.leave_group(child_id)
             self.retire(child_id)
+
+    def cause_of_stop(self, child: Child) -> Report | int | None:
+        if self.state.outcome is not None:
+            return self.state.outcome.cause
+        in_group = self.state.group is not None and child.spec.id in self.state.group.members
+        return self.state.group.cause if in_group and self.state.group else None
 
     def retire(self, child_id: str) -> None:
         """Let a child rest for good; a dynamic supervisor forgets it."""
         self.put(child_id, state=ChildState.DONE, wanted=False, due=None)
         if self.dynamic:
-            del self.children[child_id]
+            del self.state.children[child_id]
 
     def shut_down_with(self, child: Child) -> None:
         if not isinstance(self.spec, SupervisorSpec) or not child.spec.significant:
@@ -320,23 +320,24 @@ class _Step:
         if self.spec.auto_shutdown is AutoShutdown.ANY or (
             self.spec.auto_shutdown is AutoShutdown.ALL and every
         ):
-            self.end(Outcome(OutcomeKind.STOPPED, f"significant child {child.spec.id} ended"))
+            reason = f"significant child {child.spec.id} ended"
+            self.end(Outcome(OutcomeKind.STOPPED, reason, cause=child.told))
 
     def significant(self) -> Iterator[Child]:
-        return (child for child in self.children.values() if child.spec.significant)
+        return (child for child in self.state.children.values() if child.spec.significant)
 
     # Restarting
 
     def failed(self, child_id: str, end: Exit) -> None:
         """Restart a child that is down and should not be, unless a budget says otherwise."""
-        child = self.children[child_id]
+        child = self.state.children[child_id]
         if self.is_budget_spent(child_id, end):
             return
 
         backoff = child.spec.backoff
         stable = child.ready_at is not None and self.now - child.ready_at >= backoff.stable_after
         streak = 0 if stable else child.streak
-        seed = f"{self.before.key}/{child_id}/{child.incarnation}"
+        seed = f"{self.state.key}/{child_id}/{child.incarnation}"
         delay = delay_seconds(backoff, streak, seed)
         due = self.now + delay
         self.put(child_id, state=ChildState.BACKING_OFF, due=due, streak=streak + 1)
@@ -348,7 +349,7 @@ class _Step:
             self.form_group(child_id, due, self.spec.strategy)
 
     def is_budget_spent(self, child_id: str, end: Exit) -> bool:
-        child = self.children[child_id]
+        child = self.state.children[child_id]
         own_max = self.own_budget_max()
         if isinstance(self.spec, DynamicSpec) and own_max is not None:
             window = self.spec.child_max_seconds
@@ -359,18 +360,18 @@ class _Step:
             return spent
 
         allowed, window = self.spec.max_restarts, self.spec.max_seconds
-        self.charges, spent = charge(self.charges, self.budget_clock(), allowed, window)
+        self.state.charges, spent = charge(self.state.charges, self.budget_clock(), allowed, window)
         if spent:
             reason = f"{allowed} restarts in {window:g} s, then {child_id}: {end.reason}"
             self.put(child_id, state=ChildState.DONE, wanted=False)
             kind = OutcomeKind.GAVE_UP
-            self.end(Outcome(kind, reason, child_id, end.exception, self.now))
+            self.end(Outcome(kind, reason, child_id, end.exception, self.now, child.told))
         return spent
 
     def budget_clock(self) -> float:
         """Return a clock that stands still while a group stops: slow stops must not hide a loop."""
-        since = self.now if self.paused_since is None else self.paused_since
-        return since - self.paused
+        since = self.now if self.state.paused_since is None else self.state.paused_since
+        return since - self.state.paused
 
     def own_budget_max(self) -> int | None:
         return self.spec.child_max_restarts if isinstance(self.spec, DynamicSpec) else None
@@ -389,23 +390,23 @@ class _Step:
         self.report(EventKind.QUARANTINED, child_id, reason)
 
     def form_group(self, child_id: str, due: float, strategy: Strategy) -> None:
-        ids = list(self.children)
+        ids = list(self.state.children)
         first = 0 if strategy is Strategy.ONE_FOR_ALL else ids.index(child_id)
         members = set(ids[first:])
-        if self.group is not None:
-            members |= set(self.group.members)
-            due = max(due, self.group.due)
+        if self.state.group is not None:
+            members |= set(self.state.group.members)
+            due = max(due, self.state.group.due)
 
         joined = tuple(other for other in ids if other in members and self.join_group(other, due))
         reason = f"{strategy.value} after {child_id} failed"
-        self.group = Group(joined, due, reason)
-        self.queue = [waiting for waiting in self.queue if waiting not in joined]
-        if self.paused_since is None and self.are_live(joined):
-            self.paused_since = self.now
+        self.state.group = Group(joined, due, reason, self.state.children[child_id].told)
+        self.requeue(waiting for waiting in self.state.queue if waiting not in joined)
+        if self.state.paused_since is None and self.are_live(joined):
+            self.state.paused_since = self.now
         self.effects.append(ArmRestart(None, due))
 
     def join_group(self, child_id: str, due: float) -> bool:
-        child = self.children[child_id]
+        child = self.state.children[child_id]
         if child.held:
             return False
 
@@ -421,29 +422,31 @@ class _Step:
 
     def restart_due(self, child_id: str | None, due: float) -> None:
         if child_id is None:
-            if self.group is not None and self.group.due == due:
-                self.group = replace(self.group, fired=True)
+            if self.state.group is not None and self.state.group.due == due:
+                self.state.group.fired = True
             return
 
-        child = self.children.get(child_id)
+        child = self.state.children.get(child_id)
         waits = child is not None and child.state is ChildState.BACKING_OFF and child.due == due
-        if waits and self.group is None:
+        if waits and self.state.group is None:
             self.start(child_id)
 
     # Operators
 
     def add(self, event: AddChild) -> None:
         child_id = event.spec.id
-        if refusal(self.before, child_id) is None:
-            self.children[child_id] = Child(
-                event.spec, incarnation=event.incarnation, requested=True
-            )
+        if refusal(self.state, child_id) is None:
+            child = Child(event.spec, incarnation=event.incarnation, requested=True)
+            self.asked(child, event.cause)
+            self.state.children[child_id] = child
             self.start(child_id)
 
-    def stop_by_operator(self, child_id: str, reason: str) -> None:
-        child = self.children.get(child_id)
-        if child is None or self.phase is Phase.STOPPING:
+    def stop_by_operator(self, event: StopChild) -> None:
+        child_id = event.child_id
+        child = self.state.children.get(child_id)
+        if child is None or self.state.phase is Phase.STOPPING:
             return
+        self.asked(child, event.cause)
 
         after = After.REMOVE if self.dynamic else After.NOTHING
         self.leave_queue(child_id)
@@ -452,47 +455,61 @@ class _Step:
         if child.state is ChildState.STOPPING:
             self.put(child_id, after=after)
         elif child.live:
-            self.ask_to_stop(child_id, after, reason)
+            self.ask_to_stop(child_id, after, event.reason)
         else:
             self.retire(child_id)
 
-    def restart_by_operator(self, child_id: str, reason: str) -> None:
-        child = self.children.get(child_id)
-        if child is None or self.phase is Phase.STOPPING:
+    def restart_by_operator(self, event: RestartChild) -> None:
+        child_id = event.child_id
+        child = self.state.children.get(child_id)
+        if child is None or self.state.phase is Phase.STOPPING:
             return
+        self.asked(child, event.cause)
 
         self.put(child_id, held=False, wanted=True, charges=(), streak=0)
-        grouped = self.group is not None and child_id in self.group.members
-        if grouped or (child_id in self.queue and not child.live):
+        grouped = self.state.group is not None and child_id in self.state.group.members
+        if grouped or (child.queued and not child.live):
             return  # it is on its way up already
         if child.state is ChildState.STOPPING:
             self.put(child_id, after=After.START, failure=None)
         elif child.live:
-            self.ask_to_stop(child_id, After.START, reason)
+            self.ask_to_stop(child_id, After.START, event.reason)
         else:
             self.start(child_id)
 
+    def asked(self, child: Child, cause: int) -> None:
+        """Note who asked, as the cause of what follows for the child."""
+        if cause:
+            kind, told = EventKind.REQUESTED, "asked"
+            child.told = Report(kind, child.spec.id, child.incarnation, told, event=cause)
+
     # Stopping
 
-    def stop(self, reason: str, *, at_once: bool) -> None:
-        self.end(Outcome(OutcomeKind.STOPPED, reason))
-        if not at_once or self.at_once:
+    def stop(self, event: Stop) -> None:
+        reason = event.reason
+        self.end(Outcome(OutcomeKind.STOPPED, reason, cause=event.cause or None))
+        if not event.at_once or self.state.at_once:
             return
 
-        self.at_once = True
-        for child_id in [name for name in reversed(self.children) if self.children[name].live]:
+        self.state.at_once = True
+        for child_id in [
+            name for name in reversed(self.state.children) if self.state.children[name].live
+        ]:
             self.kill(child_id, f"at once: {reason}")
 
     def end(self, outcome: Outcome) -> None:
         """Begin the supervisor's own end; the first reason stays."""
-        if self.phase is Phase.STOPPING:
+        if self.state.phase is Phase.STOPPING:
             return
 
-        self.phase, self.outcome = Phase.STOPPING, outcome
-        self.group, self.queue = None, []
+        self.state.phase, self.state.outcome = Phase.STOPPING, outcome
+        self.state.group = None
+        self.requeue(())
         if outcome.kind is OutcomeKind.GAVE_UP:
-            self.report(EventKind.GAVE_UP, "", outcome.reason, outcome.exception)
-        for child_id, child in list(self.children.items()):
+            outcome.cause = self.report(
+                EventKind.GAVE_UP, "", outcome.reason, outcome.exception, outcome.cause
+            )
+        for child_id, child in list(self.state.children.items()):
             if child.live and child.state is ChildState.STOPPING:
                 self.put(child_id, wanted=False, after=After.NOTHING)
             elif child.live and self.dynamic:
@@ -514,7 +531,7 @@ class _Step:
         self.effects.append(KillTask(child_id, child.incarnation, reason, limit))
 
     def stop_timed_out(self, child_id: str) -> None:
-        child = self.children[child_id]
+        child = self.state.children[child_id]
         if child.state is not ChildState.STOPPING:
             return
 
@@ -530,21 +547,22 @@ class _Step:
 
     def advance(self) -> None:
         """Take the next ordered step, if its turn has come."""
-        if self.phase is Phase.STOPPING:
-            assert self.outcome is not None
-            if self.live == 0:
-                self.phase = Phase.DONE
-                self.effects.append(Finish(self.outcome))
+        if self.state.phase is Phase.STOPPING:
+            assert self.state.outcome is not None
+            if self.state.live == 0:
+                self.state.phase = Phase.DONE
+                self.effects.append(Finish(self.state.outcome))
             elif not self.dynamic:
-                self.stop_next(self.children, After.NOTHING, self.outcome.reason)
+                self.stop_next(self.state.children, After.NOTHING, self.state.outcome.reason)
             return
 
-        if self.group is not None:
-            self.advance_group(self.group)
-        if self.group is None and self.queue and not self.children[self.queue[0]].live:
-            self.start(self.queue[0])
-        if self.phase is Phase.STARTING and not self.queue and self.group is None:
-            self.phase = Phase.RUNNING
+        if self.state.group is not None:
+            self.advance_group(self.state.group)
+        queue = self.state.queue
+        if self.state.group is None and queue and not self.state.children[queue[0]].live:
+            self.start(queue[0])
+        if self.state.phase is Phase.STARTING and not queue and self.state.group is None:
+            self.state.phase = Phase.RUNNING
             self.effects.append(SayReady())
 
     def advance_group(self, group: Group) -> None:
@@ -552,22 +570,23 @@ class _Step:
             self.stop_next(group.members, After.GROUP, group.reason)
             return
 
-        if self.paused_since is not None:
-            self.paused += self.now - self.paused_since
-            self.paused_since = None
+        if self.state.paused_since is not None:
+            self.state.paused += self.now - self.state.paused_since
+            self.state.paused_since = None
         if group.fired:
-            self.group = None
-            self.queue = [name for name in self.children if name in (*group.members, *self.queue)]
+            self.state.group = None
+            waiting = {*group.members, *self.state.queue}
+            self.requeue(name for name in self.state.children if name in waiting)
             for child_id in group.members:
                 self.put(child_id, state=ChildState.STARTING, due=None)
 
     def are_live(self, child_ids: Iterable[str]) -> bool:
-        return any(self.children[child_id].live for child_id in child_ids)
+        return any(self.state.children[child_id].live for child_id in child_ids)
 
     def stop_next(self, child_ids: Container[str], after: After, reason: str) -> None:
         """Stop the last one in start order that is up, unless a later one is still going down."""
-        for child_id in reversed(self.children):
-            child = self.children[child_id]
+        for child_id in reversed(self.state.children):
+            child = self.state.children[child_id]
             if not child.live or child.stuck:
                 continue
             if child.state is ChildState.STOPPING:
@@ -579,26 +598,54 @@ class _Step:
     # Small tools
 
     def put(self, child_id: str, **changes: Any) -> Child:
-        child = self.children[child_id]
+        child = self.state.children[child_id]
         if changes.get("state", child.state) is not child.state:
-            changes["since"] = self.now
-        self.children[child_id] = replaced = replace(child, **changes)
+            child.since = self.now
+        for name, value in changes.items():
+            setattr(child, name, value)
         self.touched.add(child_id)
-        return replaced
+        return child
 
     def leave_queue(self, child_id: str) -> None:
-        if child_id in self.queue:
-            self.queue.remove(child_id)
+        child = self.state.children[child_id]
+        if child.queued:
+            child.queued = False
+            if self.state.queue[0] == child_id:
+                self.state.queue.popleft()
+            else:
+                self.state.queue.remove(child_id)
+
+    def requeue(self, child_ids: Iterable[str]) -> None:
+        after = deque(child_ids)
+        for child_id in self.state.queue:
+            self.state.children[child_id].queued = False
+        for child_id in after:
+            self.state.children[child_id].queued = True
+        self.state.queue = after
 
     def leave_group(self, child_id: str) -> None:
-        if self.group is not None and child_id in self.group.members:
-            rest = tuple(member for member in self.group.members if member != child_id)
-            self.group = replace(self.group, members=rest)
+        if self.state.group is not None and child_id in self.state.group.members:
+            members = self.state.group.members
+            self.state.group.members = tuple(member for member in members if member != child_id)
 
     def report(
-        self, kind: EventKind, child_id: str, reason: str, exception: BaseException | None = None
-    ) -> None:
-        """`child_id` is empty for the supervisor itself."""
-        child = self.children.get(child_id)
+        self,
+        kind: EventKind,
+        child_id: str,
+        reason: str,
+        exception: BaseException | None = None,
+        cause: Report | int | None = None,
+    ) -> Report:
+        """Tell what happened to a child, or to the supervisor itself when `child_id` is empty.
+
+        `cause` is what led here; without one, the last that was told about the child.
+        """
+        child = self.state.children.get(child_id)
         incarnation = 0 if child is None else child.incarnation
-        self.effects.append(Report(kind, child_id, incarnation, reason, exception))
+        if cause is None and child is not None:
+            cause = child.told
+        told = Report(kind, child_id, incarnation, reason, exception, cause)
+        if child is not None:
+            child.told = told
+        self.effects.append(told)
+        return told

@@ -55,6 +55,24 @@ class NoChild(SupervisionError):
         self.path = path
 
 
+class AmbiguousName(SupervisionError):
+    """An end of a path that several paths have."""
+
+    def __init__(self, name: str, paths: Sequence[str]) -> None:
+        super().__init__(f"{name} could be any of {', '.join(sorted(paths))}")
+        self.name = name
+        self.paths = tuple(sorted(paths))
+
+
+class NotQuarantined(SupervisionError):
+    """A release of a child that is not in quarantine."""
+
+    def __init__(self, path: str, state: str) -> None:
+        super().__init__(f"{path} is not quarantined but {state}")
+        self.path = path
+        self.state = state
+
+
 class ChildRefused(SupervisionError):
     """A dynamic supervisor would not take a child: duplicate, full, or stopping."""
 

@@ -1,12 +1,12 @@
 """What a tree tells about itself: one frozen record per thing that happened, in a bounded log."""
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 LOG_EVENTS_MAX = 1000
+CAUSES_MAX = 10_000
 
 
 class EventKind(StrEnum):
@@ -24,13 +24,23 @@ class EventKind(StrEnum):
     GAVE_UP = "gave_up"  # a supervisor's restart budget is spent
     DEAD_LETTERS = "dead_letters"  # messages an actor left unhandled when it ended
     DOUBLE_REPLY = "double_reply"  # an actor answered one call twice; the second was dropped
+    REQUESTED = "requested"  # somebody asked for something: the cause of what follows
+    RELEASED = "released"  # a quarantined child was let go by an operator
+    SUSPENDED = "suspended"  # it takes no mail, or no turn, until resumed
+    RESUMED = "resumed"
+    STATE_REPLACED = "state_replaced"  # an operator changed the state of an actor
+    SPEC_CHANGED = "spec_changed"  # an operator changed limits of a child spec
+    PHASE = "phase"  # a phase of the shutdown began, or ran out of time
     UNKNOWN_MESSAGE = "unknown_message"  # a cast nobody handles
+    REDELIVERED = "redelivered"  # messages in hand at a crash, given to the next incarnation
     OBSERVER_FAILED = "observer_failed"  # the on_event callback raised
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One thing that happened to the child at `path`; `at` is trio's clock in seconds."""
+class Event(NamedTuple):
+    """One thing that happened to the child at `path`; `at` is trio's clock in seconds.
+
+    `id` counts the tree's events from 1; `cause` is the id of the one that led here, 0 if none.
+    """
 
     kind: EventKind
     path: str
@@ -38,6 +48,8 @@ class Event:
     reason: str
     exception: BaseException | None
     at: float
+    id: int = 0
+    cause: int = 0
 
 
 OnEvent: TypeAlias = Callable[[Event], None]
@@ -47,26 +59,43 @@ class EventLog:
     """The last events, newest last, and the one observer."""
 
     def __init__(self, on_event: OnEvent | None) -> None:
+        self.last = 0  # the id of the newest
         self._on_event = on_event
         self._recent: deque[Event] = deque(maxlen=LOG_EVENTS_MAX)
+        self._causes: OrderedDict[int, Event] = OrderedDict()
 
-    def add(self, event: Event) -> None:
+    def add(self, event: Event, *, is_cause: bool = True) -> None:
+        """Log an event; `is_cause` keeps it longer, for whoever asks why."""
+        self.last = event.id
         self._recent.append(event)
+        if is_cause:
+            self._causes[event.id] = event
+            if len(self._causes) > CAUSES_MAX:
+                self._causes.popitem(last=False)
         if self._on_event is None:
             return
 
         try:
             self._on_event(event)
         except Exception as error:  # noqa: BLE001 -- an observer must not be able to end the tree
-            failed = Event(
-                kind=EventKind.OBSERVER_FAILED,
-                path=event.path,
-                incarnation=event.incarnation,
-                reason=f"on_event raised for a {event.kind} event",
-                exception=error,
-                at=event.at,
+            reason = f"on_event raised for a {event.kind} event"
+            self.last += 1
+            self._recent.append(
+                event._replace(
+                    kind=EventKind.OBSERVER_FAILED,
+                    reason=reason,
+                    exception=error,
+                    id=self.last,
+                    cause=event.id,
+                )
             )
-            self._recent.append(failed)
 
     def recent(self) -> tuple[Event, ...]:
         return tuple(self._recent)
+
+    def chain(self, event: Event) -> tuple[Event, ...]:
+        """Return an event and what led to it, newest first, as far as it is remembered."""
+        found = [event]
+        while (cause := self._causes.get(found[-1].cause)) is not None:
+            found.append(cause)
+        return tuple(found)

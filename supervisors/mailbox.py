@@ -1,19 +1,20 @@
 """Bounded mailboxes: every message sent is handled, refused, expired, dead-lettered or waiting."""
 
 from collections import deque
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from itertools import chain, islice
+from typing import Any, NamedTuple, Protocol
 
 import outcome
 import trio
 
+from supervisors.caller import Caller, Envelope, Kind
 from supervisors.chain import Frame
 from supervisors.errors import MailboxFull, ProcessDown
 from supervisors.events import EventKind
-
-ReportFault = Callable[[EventKind, str], None]
+from supervisors.tracing import Trace
 
 
 class Overflow(StrEnum):
@@ -30,20 +31,26 @@ class Mailbox:
 
     With COALESCE a cast that finds the mailbox full takes the place of the waiting cast with an
     equal `key(message)` (by default the message itself); calls are refused as with REJECT.
+
+    A message in hand at a crash is given to the next incarnation up to `redeliver_max` times,
+    alone and before all other mail; then, or with 0 at once, it is dead-lettered. Mail that only
+    waited is always dead-lettered with its actor, and its callers told that it was not looked at.
     """
 
     capacity: int = 1024
     overflow: Overflow = Overflow.REJECT
     key: Callable[[Any], Hashable] | None = None
+    redeliver_max: int = 0
 
     def __post_init__(self) -> None:
         if self.capacity < 1:
             raise ValueError(f"a mailbox needs a capacity of at least 1, not {self.capacity}")
+        if self.redeliver_max < 0:
+            raise ValueError(f"redeliver_max counts redeliveries, not {self.redeliver_max}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailboxStatistics:
-    """Counts over all incarnations. `waiting` includes what is in hand.
+class MailboxStatistics(NamedTuple):
+    """Counts over all incarnations. `waiting` includes what is in hand or to be redelivered.
 
     sent = handled + refused + expired + dead_lettered + coalesced + waiting.
     """
@@ -57,146 +64,133 @@ class MailboxStatistics:
     waiting: int
     late_replies: int
     double_replies: int
+    redelivered: int
 
 
 class Counters:
     """The counts behind MailboxStatistics; one object for all incarnations of a child."""
 
-    __slots__ = tuple(field.name for field in fields(MailboxStatistics) if field.name != "waiting")
+    __slots__ = (
+        "coalesced",
+        "dead_lettered",
+        "double_replies",
+        "expired",
+        "handled",
+        "late_replies",
+        "redelivered",
+        "refused",
+        "sent",
+    )
 
     def __init__(self) -> None:
-        self.sent = self.handled = self.refused = self.expired = 0
-        self.dead_lettered = self.coalesced = self.late_replies = self.double_replies = 0
-
-    def statistics(self, waiting: int) -> MailboxStatistics:
-        counts = {name: getattr(self, name) for name in self.__slots__}
-        return MailboxStatistics(waiting=waiting, **counts)
+        self.sent = self.handled = self.refused = self.expired = self.dead_lettered = 0
+        self.coalesced = self.late_replies = self.double_replies = self.redelivered = 0
 
 
-class Caller:
-    """The waiting end of one call, given to the handler. A reply never blocks and never raises.
+class Owner(Protocol):
+    """The actor's side of its mailbox."""
 
-    `deadline` is absolute, on trio's clock in seconds; `name` is the calling actor, or None.
-    """
+    def wake(self) -> None:
+        """Hear that there is mail, or a reason to look up."""
 
-    __slots__ = ("_answer", "_queue", "_task", "answered", "deadline", "deferred", "gone", "name")
-
-    def __init__(self, queue: "MailboxQueue", deadline: float, name: str | None = None) -> None:
-        self._queue = queue
-        self._task: trio.lowlevel.Task | None = None
-        self._answer: outcome.Outcome[Any] | None = None
-        self.deadline = deadline
-        self.name = name
-        self.answered = False
-        self.deferred = False
-        self.gone = False  # timed out or cancelled
-
-    @property
-    def waits(self) -> bool:
-        return not self.answered and not self.gone
-
-    @property
-    def blocks(self) -> bool:
-        """Say whether only the callee's handler can free the caller."""
-        return self.waits and not self.deferred
-
-    def reply(self, value: object) -> bool:
-        """Answer. False if the caller no longer waits (counted as late) or has its answer."""
-        return self._resolve(outcome.Value(value))
-
-    def fail(self, error: Exception) -> bool:
-        """Answer with an error, raised in the caller; the callee lives on."""
-        return self._resolve(outcome.Error(error))
-
-    def defer(self) -> None:
-        """Promise an answer after the handler is over."""
-        self.deferred = True
-
-    async def wait(self) -> Any:
-        """Park until answered. Cancelling the wait harms nobody: the message stays."""
-        if self._answer is not None:
-            return self._answer.unwrap()
-
-        self._task = trio.lowlevel.current_task()
-        return await trio.lowlevel.wait_task_rescheduled(self._give_up)
-
-    def leave(self) -> None:
-        """Stop waiting: an answer from now on is late."""
-        if not self.answered:
-            self.gone = True
-            self._task = None
-            self._queue.forget(self)
-
-    def _give_up(self, _raise_cancel: Any) -> trio.lowlevel.Abort:
-        self.leave()
-        return trio.lowlevel.Abort.SUCCEEDED
-
-    def _resolve(self, answer: outcome.Outcome[Any]) -> bool:
-        if self.gone:
-            self._queue.counters.late_replies += 1
-            return False
-        if self.answered:
-            self._queue.double_reply()
-            return False
-
-        self.answered = True
-        self._queue.forget(self)
-        if self._task is None:
-            self._answer = answer
-        else:
-            trio.lowlevel.reschedule(self._task, answer)
-            self._task = None
-        return True
+    def fault(self, kind: EventKind, reason: str) -> None: ...
 
 
-class Envelope:
-    """A message in a mailbox. `caller` is None for a cast; `deadline` is absolute."""
-
-    __slots__ = ("caller", "deadline", "message")
-
-    def __init__(self, message: Any, caller: Caller | None, deadline: float) -> None:
-        self.message = message
-        self.caller = caller
-        self.deadline = deadline
+# What an empty queue is until it is needed: a deque costs 624 bytes, and most actors are idle.
+_NO_MAIL: Any = ()
 
 
 class MailboxQueue:
     """The mailbox of one incarnation: closed with it, its waiting mail dead-lettered."""
 
-    def __init__(
-        self, name: str, policy: Mailbox, counters: Counters, report_fault: ReportFault
-    ) -> None:
+    __slots__ = (
+        "_by_key",
+        "_callers",
+        "_closed",
+        "_control",
+        "_kept",
+        "_mail",
+        "_postponed",
+        "_senders",
+        "counters",
+        "frame",
+        "in_hand",
+        "name",
+        "owner",
+        "policy",
+        "trace",
+    )
+
+    def __init__(self, name: str, policy: Mailbox, counters: Counters, owner: Owner) -> None:
         self.name = name
         self.policy = policy
         self.counters = counters
+        self.owner = owner
         self.in_hand: list[Envelope] = []
         self.frame: Frame | None = None  # the handler at work
-        self._report_fault = report_fault
-        self._mail: deque[Envelope] = deque()
-        self._control: deque[Envelope] = deque()
-        self._by_key: dict[Hashable, Envelope] = {}
-        self._callers: dict[Caller, None] = {}  # without their answer, in order of arrival
-        self._senders: deque[_BlockedSender] = deque()
-        self._reader: trio.lowlevel.Task | None = None
+        self.trace: Trace | None = None
+        self._mail: deque[Envelope] = _NO_MAIL
+        self._control: deque[Envelope] = _NO_MAIL
+        self._postponed: deque[Envelope] = _NO_MAIL
+        self._kept: Sequence[Envelope] = ()  # in hand at the crash, for the next incarnation
+        self._senders: deque[_BlockedSender] = _NO_MAIL
+        self._by_key: dict[Hashable, Envelope] | None = None
+        self._callers: dict[Caller, None] | None = None  # without their answer, in order of arrival
         self._closed: str | None = None
 
     def __len__(self) -> int:
-        return len(self._mail) + len(self._control)
+        return len(self._mail) + len(self._control) + len(self._postponed)
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether there is nothing to handle now: what is postponed waits for a change."""
+        return not self._mail and not self._control
+
+    @property
+    def is_owed_nothing(self) -> bool:
+        """Say whether nobody waits: no mail, no answer due, no sender held up."""
+        return not (len(self) or self.in_hand or self._callers or self._senders)
+
+    @property
+    def postponed(self) -> int:
+        return len(self._postponed)
+
+    @property
+    def is_open(self) -> bool:
+        return self._closed is None
 
     def statistics(self) -> MailboxStatistics:
-        return self.counters.statistics(len(self) + len(self.in_hand))
+        counts = self.counters
+        return MailboxStatistics(
+            counts.sent,
+            counts.handled,
+            counts.refused,
+            counts.expired,
+            counts.dead_lettered,
+            counts.coalesced,
+            len(self) + len(self.in_hand) + len(self._kept),
+            counts.late_replies,
+            counts.double_replies,
+            counts.redelivered,
+        )
+
+    def head(self, limit: int) -> tuple[str, ...]:
+        """Return the types of the first waiting messages: they may hold documents and keys."""
+        waiting = islice(chain(self._control, self._postponed, self._mail), limit)
+        return tuple(envelope.message_type for envelope in waiting)
 
     # The senders' side
 
     def put(self, envelope: Envelope) -> bool:
         """Accept, coalesce or refuse a message, at once."""
-        if self._closed is None and not self.is_full():
-            self._accept(envelope)
-            return True
-        if self._closed is None and self._coalesce(envelope):
-            return True
+        if self._closed is None:
+            if len(self._mail) < self.policy.capacity and not self._senders:
+                self._accept(envelope)
+                return True
+            if self._coalesce(envelope):
+                return True
 
-        self.refuse()
+        self._refuse(envelope)
         return False
 
     async def put_when_room(self, envelope: Envelope) -> None:
@@ -204,86 +198,133 @@ class MailboxQueue:
 
         Raises ProcessDown if the actor ends first. A cancelled wait counts as refused.
         """
-        if self.put_if_room(envelope):
+        if self._closed is None and not self._is_full():
+            self._accept(envelope)
             return
 
         sender = _BlockedSender(envelope, trio.lowlevel.current_task())
+        if self._senders is _NO_MAIL:
+            self._senders = deque()
         self._senders.append(sender)
 
         def give_up(_raise_cancel: Any) -> trio.lowlevel.Abort:
             self._senders.remove(sender)
-            self.refuse()
+            self._refuse(envelope)
             return trio.lowlevel.Abort.SUCCEEDED
 
         await trio.lowlevel.wait_task_rescheduled(give_up)
 
-    def put_if_room(self, envelope: Envelope) -> bool:
-        if self._closed is not None or self.is_full():
-            return False
-        self._accept(envelope)
-        return True
-
-    def put_control(self, message: Any) -> bool:
-        """Accept a message that overtakes the mail and needs no room, such as a timer's.
+    def put_control(self, message: Any, kind: Kind = Kind.INFO) -> bool:
+        """Accept a message that overtakes the mail and needs no room; a continuation, all.
 
         Its sender bounds how many there can be.
         """
         if self._closed is not None:
             return False
 
+        if self._control is _NO_MAIL:
+            self._control = deque()
         self.counters.sent += 1
-        self._control.append(Envelope(message, None, float("inf")))
-        self.wake()
+        envelope = self._stamped(Envelope(message, None, kind))
+        if kind is Kind.CONTINUE:
+            self._control.appendleft(envelope)
+        else:
+            self._control.append(envelope)
+        self.owner.wake()
         return True
-
-    def is_full(self) -> bool:
-        return len(self._mail) >= self.policy.capacity or bool(self._senders)
-
-    def refuse(self) -> None:
-        self.counters.sent += 1
-        self.counters.refused += 1
 
     def full(self) -> MailboxFull:
         return MailboxFull(self.name, self.policy.capacity)
 
+    def expect(self, caller: Caller) -> None:
+        """Remember who waits, to be told if the actor ends first."""
+        if self._callers is None:
+            self._callers = {}
+        self._callers[caller] = None
+
     def forget(self, caller: Caller) -> None:
-        self._callers.pop(caller, None)
+        if self._callers is not None:
+            self._callers.pop(caller, None)
+
+    def late_reply(self) -> None:
+        self.counters.late_replies += 1
+        if self.trace is not None:
+            self.trace.note("replied_late")
 
     def double_reply(self) -> None:
         self.counters.double_replies += 1
-        self._report_fault(EventKind.DOUBLE_REPLY, "a call was answered twice; the first counts")
+        self.owner.fault(EventKind.DOUBLE_REPLY, "a call was answered twice; the first counts")
 
     # The actor's side
 
-    def take(self) -> Envelope | None:
-        """Take the next message in hand, control first; what expired is skipped and counted."""
-        if self._control:
-            return self._in_hand(self._control.popleft())
+    def take_control(self) -> Envelope | None:
+        """Take the next timer, monitor or continuation in hand."""
+        if not self._control:
+            return None
+        if self.trace is not None:
+            self.trace.took_in_hand()
+        envelope = self._control.popleft()
+        self.in_hand.append(envelope)
+        return envelope
 
-        while self._mail:
-            envelope = self._mail.popleft()
+    def take(self) -> Envelope | None:
+        """Take the next message in hand; what expired is skipped and counted."""
+        mail = self._mail
+        while mail:
+            envelope = mail.popleft()
             if self._by_key:
                 self._forget_key(envelope)
-            self._admit_sender()
-            if envelope.deadline > trio.current_time():
-                return self._in_hand(envelope)
+            if self._senders:
+                self._admit_sender()
+            caller = envelope.caller
+            if caller is None or not (caller.expired or caller.deadline <= trio.current_time()):
+                if self.trace is not None:
+                    self.trace.took_in_hand()
+                self.in_hand.append(envelope)
+                return envelope
             self.counters.expired += 1
+            if self.trace is not None:
+                self.trace.add("expired", envelope)
         return None
 
     def settle(self) -> None:
         """Count what is in hand as handled."""
-        self.counters.handled += len(self.in_hand)
-        self.in_hand.clear()
+        in_hand = self.in_hand
+        if self.trace is not None:
+            for envelope in in_hand:
+                self.trace.add("handled", envelope)
+        self.counters.handled += len(in_hand)
+        in_hand.clear()
 
-    async def wait(self) -> None:
-        """Park until wake() or a message."""
-        self._reader = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(self._abort_wait)
+    def postpone(self, limit: int) -> bool:
+        """Set the message in hand aside: it waits, counted, until retry_postponed.
 
-    def wake(self) -> None:
-        if self._reader is not None:
-            trio.lowlevel.reschedule(self._reader)
-            self._reader = None
+        If `limit` messages already are, it is dead-lettered instead: False.
+        """
+        envelope = self.in_hand.pop()
+        if len(self._postponed) >= limit:
+            self._dead_letter([envelope], "to be postponed", f"{limit} are postponed already")
+            return False
+
+        if self._postponed is _NO_MAIL:
+            self._postponed = deque()
+        self._postponed.append(envelope)
+        return True
+
+    def retry_postponed(self) -> None:
+        """Put what was postponed before all mail, in order of arrival."""
+        if self._postponed:
+            self._mail = deque(chain(self._postponed, self._mail))
+            self._postponed = _NO_MAIL
+
+    def rest(self) -> None:
+        """Give back the memory of an empty queue."""
+        if not self._mail:
+            self._mail = _NO_MAIL
+        if not self._control:
+            self._control = _NO_MAIL
+        if not self._callers:
+            self._callers = None
 
     def seal(self, reason: str, error: BaseException | None = None) -> None:
         """Take no more mail; dead-letter what waits; tell its callers and the blocked senders.
@@ -294,42 +335,100 @@ class MailboxQueue:
             return
 
         self._closed = reason
-        waiting = [*self._control, *self._mail]
-        self._control.clear()
-        self._mail.clear()
-        self._by_key.clear()
-        self._dead_letter(waiting, "waiting")
+        waiting = [*self._control, *self._postponed, *self._mail]
+        self._control = self._postponed = self._mail = _NO_MAIL
+        self._by_key = None
+        self._dead_letter(waiting, "waiting", reason)
         for envelope in waiting:
             if envelope.caller is not None and envelope.caller.waits:
                 envelope.caller.fail(self._down(error, in_hand=False))
         while self._senders:
-            self.refuse()
+            sender = self._senders.popleft()
+            self._refuse(sender.envelope)
             down = self._down(error, in_hand=False)
-            trio.lowlevel.reschedule(self._senders.popleft().task, outcome.Error(down))
+            trio.lowlevel.reschedule(sender.task, outcome.Error(down))
 
-    def close(self, reason: str, error: BaseException | None = None) -> None:
-        """Seal, dead-letter what is in hand, and wake every caller with the reason."""
+    def close(
+        self, reason: str, error: BaseException | None = None, *, crashed: bool = False
+    ) -> None:
+        """Seal, keep or dead-letter what is in hand, and wake every other caller."""
         self.seal(reason, error)
-        self._dead_letter(self.in_hand, "in hand")
+        if crashed and self.trace is not None:
+            for envelope in self.in_hand:
+                self.trace.add("crashed", envelope)
+        again = [one for one in self.in_hand if crashed and self._may_come_again(one)]
+        self._dead_letter([one for one in self.in_hand if one not in again], "in hand", reason)
         self.in_hand.clear()
-        for caller in list(self._callers):
+        self._kept = again
+        kept = {one.caller for one in again}
+        for caller in [one for one in self._callers or () if one not in kept]:
             caller.fail(self._down(error, in_hand=True))
 
+    # Between two incarnations
+
+    def inherit(self, ended: "MailboxQueue") -> None:
+        """Put what the crashed incarnation had in hand before all mail, to be tried again."""
+        again = ended.take_kept()
+        if not again:
+            return
+
+        self._mail = deque(chain(again, self._mail))
+        self.counters.redelivered += len(again)
+        for envelope in again:
+            envelope.attempts += 1
+            if envelope.caller is not None and envelope.caller.waits:
+                envelope.caller.post = self
+                self.expect(envelope.caller)
+        self.owner.fault(EventKind.REDELIVERED, _described(again))
+
+    def take_kept(self) -> Sequence[Envelope]:
+        kept, self._kept = self._kept, ()
+        return kept
+
+    def abandon(self, reason: str) -> None:
+        """Dead-letter what was kept for an incarnation that does not come."""
+        again = self.take_kept()
+        self._closed = reason
+        self._dead_letter(again, "kept for redelivery", reason)
+        for envelope in again:
+            if envelope.caller is not None and envelope.caller.waits:
+                envelope.caller.fail(self._down(None, in_hand=True))
+
+    # Small tools
+
     def _accept(self, envelope: Envelope) -> None:
+        if self._mail is _NO_MAIL:
+            self._mail = deque()
         self.counters.sent += 1
         self._mail.append(envelope)
         if envelope.caller is not None:
-            self._callers[envelope.caller] = None
+            self.expect(envelope.caller)
         elif self.policy.overflow is Overflow.COALESCE:
+            self._by_key = self._by_key or {}
             self._by_key[self._key(envelope)] = envelope
-        if self._reader is not None:
-            self.wake()
+        if self.trace is not None:
+            self._stamped(envelope)
+        self.owner.wake()
+
+    def _refuse(self, envelope: Envelope) -> None:
+        self.counters.sent += 1
+        self.counters.refused += 1
+        if self.trace is not None:
+            self.trace.add("refused", self._stamped(envelope))
+
+    def _stamped(self, envelope: Envelope) -> Envelope:
+        if self.trace is not None:
+            envelope.sent_at = trio.current_time()
+        return envelope
+
+    def _is_full(self) -> bool:
+        return len(self._mail) >= self.policy.capacity or bool(self._senders)
 
     def _coalesce(self, envelope: Envelope) -> bool:
         if self.policy.overflow is not Overflow.COALESCE or envelope.caller is not None:
             return False
 
-        waiting = self._by_key.get(self._key(envelope))
+        waiting = (self._by_key or {}).get(self._key(envelope))
         if waiting is None:
             return False
         self.counters.sent += 1
@@ -342,39 +441,38 @@ class MailboxQueue:
         return key if self.policy.key is None else self.policy.key(envelope.message)
 
     def _forget_key(self, envelope: Envelope) -> None:
+        assert self._by_key is not None
         if envelope.caller is None:
             key = self._key(envelope)
             if self._by_key.get(key) is envelope:
                 del self._by_key[key]
 
     def _admit_sender(self) -> None:
-        if self._senders and len(self._mail) < self.policy.capacity:
+        if len(self._mail) < self.policy.capacity:
             sender = self._senders.popleft()
             self._accept(sender.envelope)
             trio.lowlevel.reschedule(sender.task)
 
-    def _in_hand(self, envelope: Envelope) -> Envelope:
-        self.in_hand.append(envelope)
-        return envelope
+    def _may_come_again(self, envelope: Envelope) -> bool:
+        caller = envelope.caller
+        gone = caller is not None and caller.gone
+        return envelope.attempts < self.policy.redeliver_max and not gone
 
-    def _dead_letter(self, envelopes: list[Envelope], where: str) -> None:
+    def _dead_letter(self, envelopes: Sequence[Envelope], where: str, reason: str) -> None:
         if not envelopes:
             return
 
-        # Types only: a message may hold documents and keys.
         self.counters.dead_lettered += len(envelopes)
-        types = sorted({type(envelope.message).__name__ for envelope in envelopes})
-        text = f"{len(envelopes)} {where} ({', '.join(types)}): {self._closed}"
-        self._report_fault(EventKind.DEAD_LETTERS, text)
+        if self.trace is not None:
+            for envelope in envelopes:
+                self.trace.add("dead_lettered", envelope)
+        text = f"{len(envelopes)} {where} ({_described(envelopes)}): {reason}"
+        self.owner.fault(EventKind.DEAD_LETTERS, text)
 
     def _down(self, error: BaseException | None, *, in_hand: bool) -> ProcessDown:
         down = ProcessDown(self.name, self._closed or "it ended", in_hand=in_hand)
         down.__cause__ = error
         return down
-
-    def _abort_wait(self, _raise_cancel: Any) -> trio.lowlevel.Abort:
-        self._reader = None
-        return trio.lowlevel.Abort.SUCCEEDED
 
 
 class _BlockedSender:
@@ -383,3 +481,8 @@ class _BlockedSender:
     def __init__(self, envelope: Envelope, task: trio.lowlevel.Task) -> None:
         self.envelope = envelope
         self.task = task
+
+
+def _described(envelopes: Iterable[Envelope]) -> str:
+    # Types only: a message may hold documents and keys.
+    return ", ".join(sorted({envelope.message_type for envelope in envelopes}))

@@ -1,16 +1,26 @@
 """Names of processes, resolved at each send, so that a reference survives restarts."""
 
-import math
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any
 
 import trio
 
+from supervisors.body import Body
+from supervisors.caller import Caller, Envelope
 from supervisors.chain import CURRENT, Frame, find_cycle
+from supervisors.deadlines import Deadlines
 from supervisors.errors import CallCycle, CallTimeout, NameTaken, ProcessDown, SupervisionError
-from supervisors.mailbox import Caller, Envelope, MailboxQueue, Overflow
+from supervisors.groups import Groups
+from supervisors.idle_tasks import IdleTasks
+from supervisors.mailbox import Overflow
+from supervisors.monitors import Monitors
 
 CAST_WAIT_SECONDS_MAX = 5.0
+_FOR_EVER = float("inf")
+
+# A caller whose calls are all handled in its own step lets the others run after this many.
+INLINE_CALLS_PER_TURN_MAX = 64
 
 
 class Registry:
@@ -22,8 +32,14 @@ class Registry:
     def __init__(self, explain: Callable[[str], SupervisionError]) -> None:
         self._explain = explain
         self._holders: dict[str, str] = {}
-        self._queues: dict[str, MailboxQueue] = {}
         self._last_paths: dict[str, str] = {}
+        self.actors: dict[str, Body] = {}
+        self.monitors = Monitors(self._holders.__contains__)
+        self.groups = Groups()
+        self.deadlines = Deadlines()
+        self.idle_tasks = IdleTasks()
+        self.variables = copy_context()  # what plain handlers see, whoever calls
+        self.inline_calls = 0  # of this turn
 
     def claim(self, name: str, path: str) -> None:
         """Take a name for the child at `path`. Raises NameTaken."""
@@ -33,32 +49,32 @@ class Registry:
         if not path.endswith(f"/{name}"):
             self._last_paths[name] = path  # a name of its own does not tell where its holder was
 
-    def release(self, name: str, path: str) -> None:
-        if self._holders.get(name) == path:
-            del self._holders[name]
+    def release(self, name: str, path: str) -> bool:
+        """Give a name back. False for whoever does not hold it."""
+        if self._holders.get(name) != path:
+            return False
+        del self._holders[name]
+        return True
 
-    def open(self, name: str, queue: MailboxQueue) -> None:
-        """Deliver mail for the name into `queue` from now on."""
-        self._queues[name] = queue
+    def open(self, name: str, actor: Body) -> None:
+        """Deliver mail for the name to `actor` from now on."""
+        self.actors[name] = actor
 
-    def close(self, name: str, queue: MailboxQueue) -> None:
-        if self._queues.get(name) is queue:
-            del self._queues[name]
+    def close(self, name: str, actor: Body) -> None:
+        if self.actors.get(name) is actor:
+            del self.actors[name]
 
-    def find(self, name: str) -> MailboxQueue | None:
-        return self._queues.get(name)
-
-    def resolve(self, name: str) -> MailboxQueue:
-        """Return the mailbox. Raises NoProcess or Quarantined."""
-        queue = self._queues.get(name)
-        if queue is None:
+    def resolve(self, name: str) -> Body:
+        """Return the actor. Raises NoProcess or Quarantined."""
+        actor = self.actors.get(name)
+        if actor is None:
             raise self._explain(name)
-        return queue
+        return actor
 
     def frame_of(self, name: str) -> Frame | None:
         """Return the handler at work in the named actor."""
-        queue = self._queues.get(name)
-        return None if queue is None else queue.frame
+        actor = self.actors.get(name)
+        return None if actor is None else actor.queue.frame
 
     def holder(self, name: str) -> str | None:
         """Return the path of the running child that holds the name."""
@@ -91,40 +107,60 @@ class Ref:
 
     def is_alive(self) -> bool:
         """Say whether somebody with a mailbox holds the name now."""
-        return self._registry.find(self.name) is not None
+        return self.name in self._registry.actors
 
-    async def call(self, message: Any, *, timeout: float) -> Any:  # noqa: ASYNC109 -- OTP's call
+    async def call(self, message: Any, *, timeout: float) -> Any:  # noqa: ASYNC109, C901 -- OTP's call, on one hot path
         """Send a message and return its answer, within `timeout` seconds.
 
-        The time limit travels with the message, with the caller's own deadline if that is
-        sooner: a message that expired in the mailbox is not handled. Raises CallTimeout,
+        The time limit travels with the message; a message that expired in the mailbox, by that
+        limit or by a deadline of the caller's own, is not handled. Raises CallTimeout,
         NoProcess, ProcessDown, MailboxFull, Quarantined, CallCycle, or what the callee failed
         the call with. Only CallTimeout, and ProcessDown with `in_hand`, leave the outcome
         unknown.
+
+        A plain `def` handler of an idle actor runs here and now, in this task's own step.
         """
-        if not math.isfinite(timeout) or timeout <= 0:
+        if not 0 < timeout < _FOR_EVER:
             raise ValueError(f"a call needs a time limit in seconds > 0, not {timeout!r}")
-        await trio.lowlevel.checkpoint_if_cancelled()
+        registry = self._registry
+        registry.inline_calls += 1
+        if registry.inline_calls < INLINE_CALLS_PER_TURN_MAX:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        else:
+            registry.inline_calls = 0
+            await trio.lowlevel.checkpoint()
 
         frame = CURRENT.get()
         if frame is not None and not frame.active:
             frame = None
+        actor = registry.actors.get(self.name)
+        if actor is None:
+            actor = registry.resolve(self.name)
+        deadline = trio.current_time() + timeout
+        name = None if frame is None else frame.name
+
+        if actor.takes_inline and not actor.busy and actor.queue.is_empty:
+            caller = actor.handle_inline(message, deadline, name)
+            if caller.answered:
+                if caller.error is not None:
+                    raise caller.error
+                return caller.value
+            registry.deadlines.watch(caller, self.name, timeout, actor.slot.call_at)
+            return await caller.wait()
+
         if frame is not None:
             self._refuse_cycle(frame)
-        queue = self._registry.resolve(self.name)
+        caller = Caller(actor.queue, deadline, name)
+        if actor.queue.policy.overflow is Overflow.BLOCK:
+            await self._put_when_room(actor, Envelope(message, caller), timeout, frame)
+        elif not actor.queue.put(Envelope(message, caller)):
+            raise actor.queue.full()
 
-        deadline = trio.current_time() + timeout
-        sooner = min(deadline, trio.current_effective_deadline())
-        caller = Caller(queue, sooner, None if frame is None else frame.name)
-        if frame is not None:
-            frame.calls[caller] = self.name
-        try:
-            with trio.CancelScope(deadline=deadline):
-                return await self._exchange(queue, Envelope(message, caller, sooner), caller)
-        finally:
-            if frame is not None:
-                del frame.calls[caller]
-        raise CallTimeout(self.name, timeout)
+        # No cancel scope per call, which would cost more than the call: the registry has a clock.
+        registry.deadlines.watch(caller, self.name, timeout, actor.slot.call_at)
+        if frame is None:
+            return await caller.wait()
+        return await self._wait_framed(caller, frame)
 
     async def cast(
         self,
@@ -137,13 +173,13 @@ class Ref:
         Waits only for room in a BLOCK mailbox, at most `timeout` seconds.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        queue = self._registry.find(self.name)
-        if queue is None or queue.policy.overflow is not Overflow.BLOCK:
+        actor = self._registry.actors.get(self.name)
+        if actor is None or actor.queue.policy.overflow is not Overflow.BLOCK:
             return self.cast_nowait(message)
 
         with trio.move_on_after(timeout):
             try:
-                await queue.put_when_room(Envelope(message, None, math.inf))
+                await actor.queue.put_when_room(Envelope(message, None))
             except ProcessDown:
                 return False
             return True
@@ -151,21 +187,37 @@ class Ref:
 
     def cast_nowait(self, message: Any) -> bool:
         """Send a message now or not at all; False if refused or nobody is there."""
-        queue = self._registry.find(self.name)
-        return queue is not None and queue.put(Envelope(message, None, math.inf))
+        actor = self._registry.actors.get(self.name)
+        return actor is not None and actor.queue.put(Envelope(message, None))
 
     def _refuse_cycle(self, frame: Frame) -> None:
         cycle = find_cycle(frame, self.name, self._registry.frame_of)
         if cycle is not None:
             raise CallCycle(cycle)
 
-    async def _exchange(self, queue: MailboxQueue, envelope: Envelope, caller: Caller) -> Any:
-        if queue.policy.overflow is Overflow.BLOCK:
+    async def _put_when_room(
+        self, actor: Body, envelope: Envelope, limit: float, frame: Frame | None
+    ) -> None:
+        caller = envelope.caller
+        assert caller is not None
+        with trio.CancelScope(deadline=caller.deadline) as scope:
+            if frame is not None:
+                frame.calls[caller] = self.name
             try:
-                await queue.put_when_room(envelope)
+                await actor.queue.put_when_room(envelope)
             except trio.Cancelled:
                 caller.leave()
                 raise
-        elif not queue.put(envelope):
-            raise queue.full()
-        return await caller.wait()
+            finally:
+                if frame is not None:
+                    del frame.calls[caller]
+        if scope.cancelled_caught:
+            raise CallTimeout(self.name, limit)
+
+    async def _wait_framed(self, caller: Caller, frame: Frame) -> Any:
+        """Wait as an actor's handler at work, which somebody may wait for in turn."""
+        frame.calls[caller] = self.name
+        try:
+            return await caller.wait()
+        finally:
+            del frame.calls[caller]

@@ -68,6 +68,7 @@ class ChildSpec:
     backoff: Backoff = Backoff()
     significant: bool = False
     name: str | None = None
+    phase: str | None = None  # of the shutdown
     kind: str = "worker"
 
 
@@ -90,6 +91,7 @@ class SupervisorSpec:
     backoff: Backoff = Backoff()
     significant: bool = False
     name: str | None = None
+    phase: str | None = None  # of the shutdown
     kind: str = "supervisor"
 
 
@@ -116,6 +118,7 @@ class DynamicSpec:
     backoff: Backoff = Backoff()
     significant: bool = False
     name: str | None = None
+    phase: str | None = None  # of the shutdown
     kind: str = "supervisor"
 
 
@@ -165,6 +168,8 @@ def _problems_of_identity(spec: Spec) -> Iterator[tuple[str, str]]:
         yield "id", f"{spec.id!r} must be letters, digits and . _ : - only"
     if spec.name is not None and not (isinstance(spec.name, str) and _NAME.fullmatch(spec.name)):
         yield "name", f"{spec.name!r} must be ids joined by /"
+    if spec.phase is not None and not (isinstance(spec.phase, str) and _ID.fullmatch(spec.phase)):
+        yield "phase", f"{spec.phase!r} must be letters, digits and . _ : - only"
     if not isinstance(spec.restart, Restart):
         yield "restart", f"{spec.restart!r} is not a Restart"
     if spec.significant and spec.restart is Restart.PERMANENT:

@@ -3,8 +3,8 @@
 `decide.py` is the only place that makes one of these from another.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import deque
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from typing import TypeAlias
 
@@ -50,21 +50,23 @@ class After(Enum):
     REMOVE = "remove"  # a dynamic child is forgotten
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Exit:
     """The end of one child's task.
 
     `lingered` is the time (seconds) a failed supervisor needed to stop its children: it does
-    not age the restart budget above it, so that slow shutdowns cannot hide a loop.
+    not age the restart budget above it, so that slow shutdowns cannot hide a loop. `cause` is
+    the id of the event, further down, that led to it.
     """
 
     kind: ExitKind
     reason: str
     exception: BaseException | None = None
     lingered: float = 0.0
+    cause: int = field(default=0, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Child:
     """What a supervisor knows about one child."""
 
@@ -74,6 +76,7 @@ class Child:
     incarnation: int = 0
     live: bool = False  # a task, or a supervisor below, exists
     wanted: bool = True  # it should run
+    queued: bool = False  # to be started when its turn comes
     held: bool = False  # an operator stopped it: group restarts leave it alone
     requested: bool = False  # came by start_child, not with the spec
     ready_once: bool = False
@@ -88,15 +91,19 @@ class Child:
     lingered: float = 0.0
     retry_at: float = 0.0  # of a quarantine
     reason: str = ""  # of a quarantine
+    # The last report about it: the cause of what comes next.
+    told: "Report | None" = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Group:
     """Children that restart together, in start order, once due and once all of them are down."""
 
     members: tuple[str, ...]
     due: float
     reason: str
+    # The failure that formed it.
+    cause: "Report | None" = field(default=None, compare=False, repr=False)
     fired: bool = False
 
 
@@ -108,26 +115,28 @@ class OutcomeKind(StrEnum):
     START_FAILED = "start_failed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
-    """Why a supervisor ended; `child_id` and `exception` name the failure behind it."""
+    """Why a supervisor ended; `child_id`, `exception` and `cause` name the failure behind it."""
 
     kind: OutcomeKind
     reason: str
     child_id: str = ""
     exception: BaseException | None = None
     at: float = 0.0
+    cause: "Report | int | None" = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class State:
     """One supervisor. `children` is in start order; `key` seeds the jitter."""
 
     spec: SupervisorSpec | DynamicSpec
     key: str
-    children: Mapping[str, Child] = field(default_factory=dict)
+    children: dict[str, Child] = field(default_factory=dict)
     phase: Phase = Phase.STARTING
-    queue: tuple[str, ...] = ()  # to be started one after the other; the first may be starting
+    # To be started one after the other; the first may be starting.
+    queue: deque[str] = field(default_factory=deque)
     group: Group | None = None
     charges: tuple[float, ...] = ()
     paused: float = 0.0  # seconds of stopping that do not age the budget
@@ -136,23 +145,33 @@ class State:
     outcome: Outcome | None = None
     at_once: bool = False
 
+    def copy(self) -> "State":
+        """Return a state of its own, to try something on."""
+        return replace(
+            self,
+            children={child_id: replace(child) for child_id, child in self.children.items()},
+            queue=self.queue.copy(),
+            group=None if self.group is None else replace(self.group),
+            outcome=None if self.outcome is None else replace(self.outcome),
+        )
+
 
 # What can happen. `now` is trio's clock in seconds.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Boot:
     now: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BecameReady:
     now: float
     child_id: str
     incarnation: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Exited:
     now: float
     child_id: str
@@ -160,21 +179,21 @@ class Exited:
     exit: Exit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StartTimedOut:
     now: float
     child_id: str
     incarnation: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StopTimedOut:
     now: float
     child_id: str
     incarnation: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RestartDue:
     """The timer of a child, or of the group when `child_id` is None; stale if `due` differs."""
 
@@ -183,32 +202,38 @@ class RestartDue:
     due: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AddChild:
     now: float
     spec: Spec
     incarnation: int = 0
+    cause: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StopChild:
+    """`cause` is the id of the event that says who asked."""
+
     now: float
     child_id: str
     reason: str
+    cause: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RestartChild:
     now: float
     child_id: str
     reason: str
+    cause: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stop:
     now: float
     reason: str
     at_once: bool = False
+    cause: int = 0
 
 
 Input: TypeAlias = (
@@ -228,13 +253,13 @@ Input: TypeAlias = (
 # What the supervisor then wants done.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StartTask:
     child_id: str
     incarnation: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StopTask:
     """Ask a child to stop; report StopTimedOut after `limit` seconds."""
 
@@ -244,7 +269,7 @@ class StopTask:
     limit: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class KillTask:
     """Cancel all of a child, its cleanup too; report StopTimedOut after `limit` seconds."""
 
@@ -254,27 +279,33 @@ class KillTask:
     limit: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ArmRestart:
     child_id: str | None
     due: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Report:
+    """`cause` is the report, or the id of the event, that led here. `event` is filled by the
+    runtime, which then forgets the cause, so that no chain grows for ever.
+    """
+
     kind: EventKind
     child_id: str
     incarnation: int
     reason: str
     exception: BaseException | None = None
+    cause: "Report | int | None" = field(default=None, compare=False, repr=False)
+    event: int = field(default=0, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SayReady:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Finish:
     outcome: Outcome
 

@@ -6,26 +6,20 @@ one nursery that nobody outside can cancel. So a stop always goes through `decid
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextvars import Context as Variables
+from contextvars import copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import trio
 
-from supervisors.decide import decide, initial, refusal
-from supervisors.errors import (
-    BudgetSpent,
-    ChildRefused,
-    InvalidSpec,
-    NameTaken,
-    NoChild,
-    StartFailed,
-    SupervisionError,
-    describe,
-)
+from supervisors.admission import Admission, RestartAdmission
+from supervisors.branch import Branch, event_of, exit_of
+from supervisors.decide import initial, refusal, step
+from supervisors.errors import ChildRefused, NameTaken, NoChild, describe
 from supervisors.events import Event, EventKind, EventLog
 from supervisors.slot import History, Slot
-from supervisors.spec import ChildSpec, DynamicSpec, Spec, SupervisorSpec, validate
+from supervisors.spec import ChildSpec, DynamicSpec, SupervisorSpec
 from supervisors.state import (
     AddChild,
     ArmRestart,
@@ -41,7 +35,6 @@ from supervisors.state import (
     Input,
     KillTask,
     Outcome,
-    OutcomeKind,
     Phase,
     Report,
     RestartDue,
@@ -55,15 +48,14 @@ from supervisors.state import (
     StopTimedOut,
 )
 from supervisors.timers import Timers
+from supervisors.waiters import Waiter
 
 if TYPE_CHECKING:
-    from supervisors.context import Context
     from supervisors.tree import Tree
 
 # Children get the processor back after this many decisions.
 DECISIONS_PER_TURN_MAX = 100
 
-_DOWN = (ChildState.BACKING_OFF, ChildState.DONE, ChildState.QUARANTINED)
 _EXITS = (
     EventKind.CRASHED,
     EventKind.EXITED,
@@ -73,55 +65,30 @@ _EXITS = (
 )
 
 
-@dataclass(slots=True, eq=False)
-class Waiter:
-    """Somebody who waits for a child to be up (a newer incarnation) or down."""
-
-    child_id: str
-    wants: Literal["up", "down"]
-    done: trio.Event = field(default_factory=trio.Event)
-    incarnation: int = 0
-    value: object = None
-    error: SupervisionError | None = None
-
-    async def wait(self) -> object:
-        await self.done.wait()
-        if self.error is not None:
-            raise self.error
-        return self.value
-
-    def settle(self, value: object = None, error: SupervisionError | None = None) -> None:
-        self.value, self.error = value, error
-        self.done.set()
-
-
-@dataclass(slots=True, eq=False)
-class Branch:
-    """One incarnation of one supervisor."""
+class Step(NamedTuple):
+    """One decision, for simulations and tests: `state` is the live one, not to be touched."""
 
     path: str
+    event: Input
+    effects: tuple[Effect, ...]
     state: State
-    history: History
-    parent: "Branch | None"
-    slot: Slot | None  # its own, in the parent
-    since: float  # of its phase
-    slots: dict[str, Slot] = field(default_factory=dict)
-    branches: "dict[str, Branch]" = field(default_factory=dict)
-    waiters: list[Waiter] = field(default_factory=list)
 
-    @property
-    def incarnation(self) -> int:
-        return 1 if self.slot is None else self.slot.incarnation
 
-    def child_path(self, child_id: str) -> str:
-        return f"{self.path}/{child_id}" if child_id else self.path
+OnStep = Callable[[Step], None]
 
 
 class Runtime:
     """Drives the supervisors of one tree."""
 
     def __init__(
-        self, tree: "Tree", spec: SupervisorSpec | DynamicSpec, seed: int, log: EventLog
+        self,
+        tree: "Tree",
+        spec: SupervisorSpec | DynamicSpec,
+        *,
+        seed: int,
+        log: EventLog,
+        admission: RestartAdmission,
+        on_step: OnStep | None,
     ) -> None:
         self.tree = tree
         self.revision = 0
@@ -129,23 +96,30 @@ class Runtime:
         self.finished = trio.Event()
         self.outcome: Outcome | None = None
         self.interrupted: BaseException | None = None
+        self.nursery: trio.Nursery
+        self.is_up = False  # tasks can be started
+        self.context: Variables = copy_context()
+        self.admission = Admission(admission, self.call_at)
         self._seed = seed
         self._log = log
+        self._on_step = on_step
         self._timers = Timers()
         self._inbox: deque[tuple[Branch, Input, Waiter | None]] = deque()
         self._sleeper: trio.lowlevel.Task | None = None
         self._nap = trio.CancelScope()
-        self._nursery: trio.Nursery | None = None
+        self._nap_until = float("inf")
         self.root = self._make_branch(spec, spec.id, History(incarnation=1), None, None)
 
     async def run(self) -> None:
         """Bring the tree up, drive it, and return when the last child is gone."""
         try:
             with trio.CancelScope(shield=True):
-                async with trio.open_nursery() as self._nursery:
+                async with trio.open_nursery() as self.nursery:
+                    self.is_up = True
                     self.post(self.root, Boot(trio.current_time()))
                     await self._drive()
         finally:
+            self.is_up = False
             self.finished.set()
 
     def post(self, branch: Branch, event: Input, waiter: Waiter | None = None) -> None:
@@ -172,9 +146,8 @@ class Runtime:
     def became_ready(self, slot: Slot) -> None:
         if slot.withdraw_start_limit is not None:
             slot.withdraw_start_limit()
-        branch = self.find_branch(slot.path.rpartition("/")[0])
-        child_id = slot.spec.id
-        if branch is not None and branch.slots.get(child_id) is slot:
+        branch, child_id = slot.branch, slot.spec.id
+        if branch.slots.get(child_id) is slot:
             self.post(branch, BecameReady(trio.current_time(), child_id, slot.incarnation))
 
     def changed(self) -> None:
@@ -182,7 +155,8 @@ class Runtime:
 
     def call_at(self, when: float, action: Callable[[], None]) -> Callable[[], bool]:
         withdraw = self._timers.add(when, action)
-        self._nap.deadline = min(self._nap.deadline, when)
+        if when < self._nap_until:
+            self._nap_until = self._nap.deadline = when
         return withdraw
 
     def interrupt(self, error: BaseException) -> None:
@@ -196,18 +170,28 @@ class Runtime:
         path: str,
         incarnation: int,
         reason: str,
+        *,
+        history: History,
         exception: BaseException | None = None,
-    ) -> None:
+        cause: int = 0,
+    ) -> int:
+        """Tell an event, put it into the flight recorder of its node, and return its id."""
         self.revision += 1
         event = Event(
-            kind=kind,
-            path=path,
-            incarnation=incarnation,
-            reason=reason,
-            exception=exception,
-            at=trio.current_time(),
+            kind,
+            path,
+            incarnation,
+            reason,
+            exception,
+            trio.current_time(),
+            self._log.last + 1,
+            cause,
         )
-        self._log.add(event)
+        first_start = kind is EventKind.STARTED and incarnation == 1
+        if not first_start:
+            history.note(event)
+        self._log.add(event, is_cause=not first_start)
+        return event.id
 
     # The loop: no line of it waits for anybody's code
 
@@ -228,24 +212,30 @@ class Runtime:
             self._sleeper = None
             return trio.lowlevel.Abort.SUCCEEDED
 
-        with trio.CancelScope(deadline=self._timers.next_due()) as self._nap:
+        self._nap_until = self._timers.next_due()
+        with trio.CancelScope(deadline=self._nap_until) as self._nap:
             self._sleeper = trio.lowlevel.current_task()
             await trio.lowlevel.wait_task_rescheduled(abort)
+        self._nap_until = float("-inf")  # awake: no need to be woken
 
     def _step(self, branch: Branch, event: Input, waiter: Waiter | None) -> None:
         if waiter is not None and not self._admit(branch, event, waiter):
             return
 
-        before = branch.state
-        branch.state, effects = decide(before, event)
+        state = branch.state
+        phase = state.phase
+        effects = step(state, event)
         self.revision += 1
-        if branch.state.phase is not before.phase:
-            branch.since = event.now
         for effect in effects:
             self._carry_out(branch, effect)
-        self._settle(branch)
+        if state.phase is not phase:
+            branch.since = event.now
+        if branch.waiters:
+            self._settle(branch, "" if state.phase is not phase else getattr(event, "child_id", ""))
         if isinstance(event, Exited | StopChild):
-            self._forget(branch, event.child_id)
+            self._rest(branch, event.child_id)
+        if self._on_step is not None:
+            self._on_step(Step(branch.path, event, effects, state))
 
     def _admit(self, branch: Branch, event: Input, waiter: Waiter) -> bool:
         """Take note of a waiter, or tell it at once why not."""
@@ -264,20 +254,20 @@ class Runtime:
             return False
 
         waiter.incarnation = 0 if child is None else child.incarnation
-        branch.waiters.append(waiter)
+        branch.waiters.setdefault(waiter.child_id, []).append(waiter)
         return True
 
     def _carry_out(self, branch: Branch, effect: Effect) -> None:
         match effect:
             case StartTask():
                 self._start(branch, effect)
+            case Report():
+                self._report(branch, effect)
             case StopTask() | KillTask():
                 self._stop(branch, effect)
             case ArmRestart():
                 due = effect.due
                 self.call_at(due, partial(self._restart_due, branch, effect.child_id, due))
-            case Report():
-                self._report(branch, effect)
             case SayReady():
                 self._say_ready(branch)
             case Finish():
@@ -286,37 +276,34 @@ class Runtime:
     # Starting
 
     def _start(self, branch: Branch, effect: StartTask) -> None:
-        child_id, incarnation = effect.child_id, effect.incarnation
+        child_id = effect.child_id
         spec, path = branch.state.children[child_id].spec, branch.child_path(child_id)
         history = branch.history.of(child_id)
-        history.incarnation = incarnation
+        history.incarnation = effect.incarnation
         slot = branch.slots[child_id] = Slot(self, spec, path, history)
-
+        slot.branch = branch
         try:
             self.tree.registry.claim(slot.name, path)
         except NameTaken as taken:
             self._ended(branch, slot, Exit(ExitKind.CRASHED, describe(taken), taken))
             return
 
-        if spec.start_timeout != float("inf"):
-            due = trio.current_time() + spec.start_timeout
-            post = partial(self._limit_passed, branch, StartTimedOut, slot)
-            slot.withdraw_start_limit = self.call_at(due, post)
         if isinstance(spec, ChildSpec):
-            assert self._nursery is not None
-            self._nursery.start_soon(self._run_child, branch, slot, name=path)
+            slot.launch(self.nursery, partial(self._ended, branch, slot))
         else:
             below = self._make_branch(spec, path, history, branch, slot)
             branch.branches[child_id] = below
             self.post(below, Boot(trio.current_time()))
-
-    async def _run_child(self, branch: Branch, slot: Slot) -> None:
-        end = await slot.run()
-        self._ended(branch, slot, end)
+        if not slot.said_ready and slot.end is None and spec.start_timeout != float("inf"):
+            due = trio.current_time() + spec.start_timeout
+            post = partial(self._limit_passed, branch, StartTimedOut, slot)
+            slot.withdraw_start_limit = self.call_at(due, post)
 
     def _ended(self, branch: Branch, slot: Slot, end: Exit) -> None:
         slot.end = end
-        self.tree.registry.release(slot.name, slot.path)
+        registry = self.tree.registry
+        if registry.release(slot.name, slot.path):
+            registry.monitors.announce(slot.down(end))
         for withdraw in (slot.withdraw_start_limit, slot.withdraw_stop_limit):
             if withdraw is not None:
                 withdraw()
@@ -330,29 +317,14 @@ class Runtime:
         parent: Branch | None,
         slot: Slot | None,
     ) -> Branch:
+        now = trio.current_time()
+        key = f"{self._seed}/{path}"
+        branch = Branch(path, initial(spec, key, (), now), history, parent, slot, now)
         children = [
-            Child(child, incarnation=history.of(child.id).incarnation)
-            for child in self._children_of(spec, path, history)
+            Child(child, incarnation=history.of(child.id).incarnation) for child in branch.specs()
         ]
-        state = initial(spec, f"{self._seed}/{path}", children, trio.current_time())
-        return Branch(path, state, history, parent, slot, trio.current_time())
-
-    def _children_of(
-        self, spec: SupervisorSpec | DynamicSpec, path: str, history: History
-    ) -> list[Spec]:
-        if isinstance(spec, SupervisorSpec):
-            return list(spec.children)
-
-        # Children that came by start_child come back with their restarted supervisor.
-        keys = list(history.children) if history.incarnation > 1 else list(spec.keys)
-        return [self._from_template_or_failing(spec, path, key) for key in keys]
-
-    def _from_template_or_failing(self, spec: DynamicSpec, path: str, key: str) -> Spec:
-        """Let a key whose template raises fail its own start, like any other child."""
-        try:
-            return from_template(spec, path, key)
-        except Exception as error:  # noqa: BLE001 -- it is raised again, by the child's start
-            return ChildSpec(id=key, start=partial(_raise, error))
+        branch.state = initial(spec, key, children, now)
+        return branch
 
     def _say_ready(self, branch: Branch) -> None:
         if branch.slot is None:
@@ -367,7 +339,9 @@ class Runtime:
         below = branch.branches.get(effect.child_id)
         at_once = isinstance(effect, KillTask)
         if below is not None:
-            self.post(below, Stop(trio.current_time(), effect.reason, at_once))
+            cause = branch.state.children[effect.child_id].told
+            stop = Stop(trio.current_time(), effect.reason, at_once, event_of(cause))
+            self.post(below, stop)
         elif at_once:
             slot.kill(effect.reason)
         else:
@@ -375,12 +349,14 @@ class Runtime:
 
         if slot.withdraw_stop_limit is not None:
             slot.withdraw_stop_limit()
-        if effect.limit != float("inf"):
+        if slot.end is None and effect.limit != float("inf"):
             due = trio.current_time() + effect.limit
             post = partial(self._limit_passed, branch, StopTimedOut, slot)
             slot.withdraw_stop_limit = self.call_at(due, post)
 
     def _finish(self, branch: Branch, outcome: Outcome) -> None:
+        for child in branch.history.children.values():
+            child.abandon(f"{branch.path} ended: {outcome.reason}")
         if branch.parent is None:
             self.outcome = outcome
             return
@@ -395,96 +371,64 @@ class Runtime:
         self.post(branch, event(trio.current_time(), slot.spec.id, slot.incarnation))
 
     def _restart_due(self, branch: Branch, child_id: str | None, due: float) -> None:
-        self.post(branch, RestartDue(trio.current_time(), child_id, due))
+        def admitted() -> None:
+            self.post(branch, RestartDue(trio.current_time(), child_id, due))
+
+        self.admission.ask(admitted)
 
     # Telling
 
     def _report(self, branch: Branch, effect: Report) -> None:
-        incarnation = effect.incarnation if effect.child_id else branch.incarnation
-        reason = effect.reason
-        if effect.kind in (EventKind.OVERDUE, EventKind.STUCK):
-            reason = "\n  ".join([reason, *self._stacks(branch, effect.child_id)])
-        if effect.kind in _EXITS:
-            history = branch.history.of(effect.child_id) if effect.child_id else branch.history
-            history.last_exit = f"{effect.kind}: {effect.reason}"
-        path = branch.child_path(effect.child_id)
-        self.tell(effect.kind, path, incarnation, reason, effect.exception)
+        child_id, reason, kind = effect.child_id, effect.reason, effect.kind
+        history = branch.history.of(child_id) if child_id else branch.history
+        if kind in (EventKind.OVERDUE, EventKind.STUCK):
+            reason = "\n  ".join([reason, *self.stacks(branch, child_id)])
+        elif kind in _EXITS:
+            history.last_exit = f"{kind}: {effect.reason}"
+        effect.event = self.tell(
+            kind,
+            branch.child_path(child_id),
+            effect.incarnation if child_id else branch.incarnation,
+            reason,
+            history=history,
+            exception=effect.exception,
+            cause=event_of(effect.cause),
+        )
+        effect.cause = None  # told: the event has its id, and no chain may grow for ever
 
-    def _stacks(self, branch: Branch, child_id: str) -> list[str]:
+    def stacks(self, branch: Branch, child_id: str) -> list[str]:
+        """Return where the tasks of a child, and of all below it, wait now."""
         below = branch.branches.get(child_id)
         if below is None:
-            return branch.slots[child_id].stack()
+            slot = branch.slots.get(child_id)
+            return [] if slot is None else slot.stack()
         live = [name for name, child in below.state.children.items() if child.live]
-        return [line for name in live for line in self._stacks(below, name)]
+        return [line for name in live for line in self.stacks(below, name)]
 
-    def _settle(self, branch: Branch) -> None:
-        for waiter in list(branch.waiters):
-            if waiter.wants == "up":
-                self._settle_up(branch, waiter)
-            else:
-                child = branch.state.children.get(waiter.child_id)
-                if child is None or (not child.live and child.state in _DOWN):
-                    waiter.settle()
-            if waiter.done.is_set():
-                branch.waiters.remove(waiter)
+    def _settle(self, branch: Branch, child_id: str) -> None:
+        """Look at who waits for a child, or at everybody if `child_id` is empty."""
+        active = branch.state.phase in (Phase.STARTING, Phase.RUNNING)
+        for waited_for in [child_id] if child_id else list(branch.waiters):
+            path = branch.child_path(waited_for)
+            child, slot = branch.state.children.get(waited_for), branch.slots.get(waited_for)
+            left = [
+                waiter
+                for waiter in branch.waiters.pop(waited_for, ())
+                if not waiter.look(path, child, slot, active=active)
+            ]
+            if left:
+                branch.waiters[waited_for] = left
 
-    def _settle_up(self, branch: Branch, waiter: Waiter) -> None:
-        child = branch.state.children.get(waiter.child_id)
-        slot = branch.slots.get(waiter.child_id)
-        newer = child is not None and child.incarnation > waiter.incarnation
-        if child is not None and slot is not None and newer and child.state is ChildState.RUNNING:
-            waiter.settle(slot.value)
+    def _rest(self, branch: Branch, child_id: str) -> None:
+        """Give up the mail of a child that came to rest; forget a dynamic one that was removed."""
+        child = branch.state.children.get(child_id)
+        history = branch.history.children.get(child_id)
+        if child is not None and child.state not in (ChildState.DONE, ChildState.QUARANTINED):
             return
-
-        ended = child is None or child.state in (_DOWN if newer else _DOWN[1:])
-        if not ended and branch.state.phase in (Phase.STARTING, Phase.RUNNING):
-            return
-
-        end = None if slot is None else slot.end
-        if end is not None and end.kind is ExitKind.IGNORED:
-            waiter.settle()
-        elif end is not None and isinstance(end.exception, StartFailed):
-            waiter.settle(error=end.exception)
-        else:
-            reason = "it was stopped" if end is None else end.reason
-            path = branch.child_path(waiter.child_id)
-            cause = None if end is None else end.exception
-            waiter.settle(error=StartFailed(path, reason, cause))
-
-    def _forget(self, branch: Branch, child_id: str) -> None:
-        """Drop what is known of a dynamic child that was removed."""
-        if child_id not in branch.state.children:
+        if history is not None:
+            history.abandon("it does not come back" if child is None else f"it is {child.state}")
+        if child is None:
             slot = branch.slots.pop(child_id, None)
             branch.history.children.pop(child_id, None)
             if slot is not None:
                 self.tree.registry.forget(slot.name, slot.path)
-
-
-def from_template(spec: DynamicSpec, path: str, key: str) -> Spec:
-    """Make and check the spec for a key. Raises InvalidSpec, or what the template raises."""
-    made = spec.template(key)
-    place = f"{path}/{key}"
-    validate(made, place)
-    if made.id != key:
-        raise InvalidSpec(place, "id", f"{made.id!r} is not the key its template was given")
-    return made
-
-
-def exit_of(branch: Branch, outcome: Outcome, now: float) -> Exit:
-    """Say to the supervisor above how this one ended."""
-    cause = outcome.exception
-    error: SupervisionError
-    match outcome.kind:
-        case OutcomeKind.STOPPED:
-            return Exit(ExitKind.NORMAL, outcome.reason)
-        case OutcomeKind.START_FAILED if isinstance(cause, StartFailed):
-            error = cause
-        case OutcomeKind.START_FAILED:
-            error = StartFailed(branch.child_path(outcome.child_id), outcome.reason, cause)
-        case OutcomeKind.GAVE_UP:
-            error = BudgetSpent(branch.path, outcome.reason, cause)
-    return Exit(ExitKind.CRASHED, str(error), error, now - outcome.at)
-
-
-async def _raise(error: Exception, _context: "Context") -> None:
-    raise error

@@ -1,25 +1,34 @@
 """A running tree of processes: the handle, and the block that keeps it."""
 
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 
 import trio
 
+from supervisors.admission import AdmissionStatistics, RestartAdmission
+from supervisors.branch import Branch, exit_of, from_template
+from supervisors.change import SpecPlan, StalePlan, apply_change, plan_change
 from supervisors.errors import (
+    AmbiguousName,
     ChildRefused,
     NoChild,
     NoProcess,
+    NotQuarantined,
     Quarantined,
     RootFailed,
     StartFailed,
     SupervisionError,
 )
-from supervisors.events import Event, EventLog
+from supervisors.events import Event, EventKind, EventLog
+from supervisors.explain import Explanation, explain
+from supervisors.groups import Group
+from supervisors.monitors import Monitor
+from supervisors.phases import PhasedStop, ShutdownPhases
 from supervisors.registry import Ref, Registry
-from supervisors.slot import Slot
-from supervisors.snapshot import Node, Snapshot
-from supervisors.spec import DynamicSpec, SupervisorSpec, registered_name, validate
+from supervisors.slot import History, Slot
+from supervisors.snapshot import Node, NodeStatistics, Snapshot, node_of, take_snapshot
+from supervisors.spec import DynamicSpec, Spec, SupervisorSpec, validate
 from supervisors.state import (
     AddChild,
     Child,
@@ -29,7 +38,13 @@ from supervisors.state import (
     Stop,
     StopChild,
 )
-from supervisors.supervisor import Branch, Runtime, Waiter, exit_of, from_template
+from supervisors.supervisor import OnStep, Runtime
+from supervisors.tracing import TraceEntry
+from supervisors.waiters import Waiter
+from supervisors.watch import Watch, Watched
+
+ADMISSION = RestartAdmission()
+STATE_SECONDS_MAX = 1.0
 
 
 @asynccontextmanager
@@ -38,16 +53,30 @@ async def open_tree(
     *,
     seed: int | None = None,
     on_event: Callable[[Event], None] | None = None,
+    on_step: OnStep | None = None,
+    admission: RestartAdmission = ADMISSION,
+    phases: ShutdownPhases | None = None,
 ) -> "AsyncIterator[Tree]":
     """Run a tree for the length of the block; entered once every child is ready.
 
     Leaving the block, or cancelling it from outside, stops the children in reverse order.
     `seed` fixes the jitter of restarts. `on_event` is called at once for each event; it must
-    not wait. Raises InvalidSpec, StartFailed (naming the child) and, if the root gave up and
-    `wait` has not said so yet, RootFailed.
+    not wait; so is `on_step`, after each decision. `admission` limits restarts over the whole
+    tree. With `phases` an ordered stop goes phase by phase first. Raises InvalidSpec,
+    StartFailed (naming the child) and, if the root gave up and `wait` has not said so yet,
+    RootFailed.
     """
     validate(spec)
-    tree = Tree(spec, secrets.randbits(64) if seed is None else seed, on_event)
+    if phases is not None:
+        phases.check(spec)
+    tree = Tree(
+        spec,
+        seed=secrets.randbits(64) if seed is None else seed,
+        on_event=on_event,
+        on_step=on_step,
+        admission=admission,
+        phases=phases,
+    )
     raised: BaseException | None = None
     async with trio.open_nursery() as outer:
         sentinel = trio.CancelScope()
@@ -76,14 +105,22 @@ class Tree:
     def __init__(
         self,
         spec: SupervisorSpec | DynamicSpec,
+        *,
         seed: int,
         on_event: Callable[[Event], None] | None,
+        on_step: OnStep | None,
+        admission: RestartAdmission,
+        phases: ShutdownPhases | None,
     ) -> None:
         self._log = EventLog(on_event)
         self._stop_asked = False
         self._failure_told = False
+        self._phases = phases
         self.registry = Registry(self._explain_absence)
-        self.runtime = Runtime(self, spec, seed, self._log)
+        self.runtime = Runtime(
+            self, spec, seed=seed, log=self._log, admission=admission, on_step=on_step
+        )
+        self.watched = Watched(self.snapshot)
 
     def ref(self, name: str) -> Ref:
         """Return a reference by registered name; it survives restarts."""
@@ -93,16 +130,18 @@ class Tree:
         """Return the last events, newest last."""
         return self._log.recent()
 
+    @property
+    def revision(self) -> int:
+        """Grows with every change."""
+        return self.runtime.revision
+
     def snapshot(self) -> Snapshot:
         """Return the whole tree as plain data, without waiting for anybody."""
-        nodes: list[Node] = []
-        root = self.runtime.root
-        nodes.append(_root_node(root))
-        _add_nodes(root, nodes)
-        at = trio.current_time()
-        return Snapshot(revision=self.runtime.revision, at=at, nodes=tuple(nodes))
+        return take_snapshot(self.runtime.root, self.runtime.revision)
 
-    async def start_child(self, supervisor_path: str, key: str) -> object:
+    # Children
+
+    async def start_child(self, supervisor_path: str, key: str, *, reason: str = "") -> object:
         """Start a child of a dynamic supervisor and return the value it was ready with.
 
         Raises NoChild, ChildRefused, InvalidSpec or StartFailed; then the child is not kept.
@@ -115,41 +154,242 @@ class Tree:
 
         spec = from_template(branch.state.spec, branch.path, key)
         waiter = Waiter(key, "up")
-        self.runtime.post(branch, AddChild(trio.current_time(), spec), waiter)
+        cause = self._request(branch, "", f"start {key}", reason) if reason else 0
+        add = AddChild(trio.current_time(), spec, cause=cause)
+        self.runtime.post(branch, add, waiter)
         return await waiter.wait()
 
-    async def stop_child(self, path: str) -> None:
+    async def stop_child(self, path: str, *, reason: str = "") -> None:
         """Stop a child and return when it is down. It stays down until restart_child.
 
         A dynamic supervisor forgets the child. Raises NoChild.
         """
         branch, child_id = self._parent_of(path)
-        waiter = Waiter(child_id, "down")
-        event = StopChild(trio.current_time(), child_id, "stopped by an operator")
-        self.runtime.post(branch, event, waiter)
-        await waiter.wait()
+        await self._stop_child(branch, child_id, reason)
 
-    async def restart_child(self, path: str) -> object:
+    async def stop_child_if_idle(self, path: str, *, reason: str = "") -> bool:
+        """Stop an actor if it has nothing to do; False, and untouched, if it has.
+
+        The look and the closing of the mailbox are one step: no message is accepted and then
+        dead-lettered. Raises NoChild.
+        """
+        branch, child_id = self._parent_of(path)
+        slot = branch.slots.get(child_id)
+        if slot is None or slot.body is None or not slot.body.is_idle:
+            return False
+
+        slot.close_mailbox()
+        await self._stop_child(branch, child_id, reason)
+        return True
+
+    def idle_children(self, supervisor_path: str) -> Iterator[tuple[str, int]]:
+        """Yield the key, and the messages handled so far, of every child actor that is idle now.
+
+        Raises NoChild.
+        """
+        branch = self.runtime.find_branch(supervisor_path)
+        if branch is None:
+            raise NoChild(supervisor_path, "there is no such supervisor running")
+        for key, slot in list(branch.slots.items()):
+            if slot.body is not None and slot.body.is_idle:
+                yield key, slot.body.turns
+
+    async def restart_child(self, path: str, *, reason: str = "") -> object:
         """Stop a child if it is up, start it, and return the value it was ready with.
 
         Costs no restart budget; ends a backoff or a quarantine. Raises NoChild or StartFailed.
         """
         branch, child_id = self._parent_of(path)
-        waiter = Waiter(child_id, "up")
-        event = RestartChild(trio.current_time(), child_id, "restarted by an operator")
-        self.runtime.post(branch, event, waiter)
-        return await waiter.wait()
+        return await self._restart_child(branch, child_id, EventKind.REQUESTED, "restart", reason)
+
+    async def release(self, path: str, *, reason: str = "") -> object:
+        """Let a quarantined child start again, with a fresh budget; return as restart_child.
+
+        Raises NoChild, NotQuarantined or StartFailed.
+        """
+        branch, child_id = self._parent_of(path)
+        state = branch.state.children[child_id].state
+        if state is not ChildState.QUARANTINED:
+            raise NotQuarantined(path, str(state))
+        return await self._restart_child(branch, child_id, EventKind.RELEASED, "release", reason)
 
     def stop(self, reason: str) -> None:
         """Ask for an ordered stop; a second call stops everything at once, without limits."""
         at_once = self._stop_asked
         self._stop_asked = True
-        self.runtime.post(self.runtime.root, Stop(trio.current_time(), reason, at_once))
+        root = self.runtime.root
+        what = "stop at once" if at_once else "stop"
+        cause = self._request(root, "", what, reason)
+        if self._phases is None or at_once:
+            self.runtime.post(root, Stop(trio.current_time(), reason, at_once, cause))
+        else:
+            PhasedStop(self.runtime, self._phases, reason, cause).begin()
 
     async def wait(self) -> None:
         """Return when the root has stopped. Raises RootFailed if it gave up."""
         await self.runtime.finished.wait()
         self.raise_failure()
+
+    # Looking, without waiting
+
+    def resolve(self, name_or_path: str) -> str:
+        """Return the path of a child by path, registered name, or unique end of a path.
+
+        Raises NoChild or AmbiguousName.
+        """
+        nodes = self.snapshot().nodes
+        for node in nodes:
+            if name_or_path in (node.path, node.name):
+                return node.path
+        found = [node.path for node in nodes if node.path.endswith(f"/{name_or_path}")]
+        if not found:
+            raise NoChild(name_or_path)
+        if len(found) > 1:
+            raise AmbiguousName(name_or_path, found)
+        return found[0]
+
+    def statistics(self, path: str) -> NodeStatistics:
+        """Return the counts of one child. Raises NoChild."""
+        node = self._node(path)
+        up = trio.current_time() - node.since if node.state == ChildState.RUNNING else 0.0
+        return NodeStatistics(
+            path,
+            node.state,
+            up,
+            node.incarnation,
+            node.restarts,
+            node.suspended,
+            node.mailbox_depth,
+            node.mailbox,
+        )
+
+    def mailbox_head(self, path: str, limit: int = 10) -> tuple[str, ...]:
+        """Return the types of the first messages that wait. Raises NoChild."""
+        slot = self._slot(path)
+        return () if slot is None or slot.queue is None else slot.queue.head(limit)
+
+    def stack(self, path: str) -> tuple[str, ...]:
+        """Return where the tasks of a child, or of all below a supervisor, wait. Raises NoChild."""
+        if path == self.runtime.root.path:
+            root = self.runtime.root
+            lines = [line for name in root.slots for line in self.runtime.stacks(root, name)]
+            return tuple(lines)
+        return tuple(self.runtime.stacks(*self._parent_of(path)))
+
+    def spec_of(self, path: str) -> Spec:
+        """Return the spec that is in force now. Raises NoChild."""
+        if path == self.runtime.root.path:
+            return self.runtime.root.state.spec
+        branch, child_id = self._parent_of(path)
+        return branch.state.children[child_id].spec
+
+    def explain(self, path: str) -> Explanation:
+        """Say what would happen if the child crashed now: a dry run of `decide`. Raises NoChild."""
+        return explain(*self._parent_of(path))
+
+    def why(self, path: str) -> tuple[Event, ...]:
+        """Return the last transition of a node and what led to it, newest first. Raises NoChild."""
+        flight = self.flight(path)
+        return self._log.chain(flight[-1]) if flight else ()
+
+    def flight(self, path: str) -> tuple[Event, ...]:
+        """Return the last events of a node, oldest first, over all incarnations.
+
+        The first start of a child that never had trouble is not kept. Raises NoChild.
+        """
+        return tuple(self._history(path).events or ())
+
+    def admission(self) -> AdmissionStatistics:
+        """Return how many restarts wait for their turn."""
+        return self.runtime.admission.statistics()
+
+    def watch(self, *, interval: float = 0.25) -> Watch:
+        """Return a watch: a Snapshot, then a Diff at most every `interval` seconds."""
+        return Watch(self.watched, interval)
+
+    # Operating
+
+    def suspend(self, path: str, *, reason: str = "") -> None:
+        """Let an actor take no more mail, or a worker no more turns, after the one in hand.
+
+        Mail waits meanwhile, and calls run into their deadlines. Raises NoChild, NotAnActor.
+        """
+        self._running_slot(path).suspend()
+        self._tell(EventKind.SUSPENDED, path, reason)
+
+    def resume(self, path: str, *, reason: str = "") -> None:
+        """End a suspension. Raises NoChild, NotAnActor."""
+        self._running_slot(path).resume()
+        self._tell(EventKind.RESUMED, path, reason)
+
+    async def get_state(
+        self,
+        path: str,
+        *,
+        timeout: float = STATE_SECONDS_MAX,  # noqa: ASYNC109 -- as in call
+    ) -> dict[str, object]:
+        """Return an actor's state between two messages, secrets masked.
+
+        Raises NoChild, NotAnActor, NoProcess, and CallTimeout when the message in hand takes
+        longer than `timeout` seconds.
+        """
+        return await self._running_slot(path).get_state(timeout)
+
+    async def replace_state(
+        self,
+        path: str,
+        changes: Mapping[str, object],
+        *,
+        timeout: float = STATE_SECONDS_MAX,  # noqa: ASYNC109 -- as in call
+        reason: str = "",
+    ) -> None:
+        """Set attributes of an actor between two messages, all or none.
+
+        Raises StateRefused, and what get_state raises.
+        """
+        await self._running_slot(path).replace_state(changes, timeout)
+        self._tell(EventKind.STATE_REPLACED, path, reason or ", ".join(changes))
+
+    def trace(self, path: str, size: int) -> None:
+        """Keep what becomes of an actor's last `size` messages from now on; 0 ends the trace.
+
+        Raises NoChild, NotAnActor, ValueError.
+        """
+        self._running_slot(path).trace(size)
+
+    def traced(self, path: str) -> tuple[TraceEntry, ...]:
+        """Return the trace so far, oldest first. Raises NoChild, NotAnActor."""
+        return self._running_slot(path).traced()
+
+    def plan(self, path: str, changes: Mapping[str, object]) -> SpecPlan:
+        """Check a change of plain spec fields and say what it would do.
+
+        Raises NoChild, and InvalidSpec with the field.
+        """
+        return plan_change(path, self.spec_of(path), changes)
+
+    async def apply(self, plan: SpecPlan, *, reason: str = "") -> None:
+        """Carry a plan out. It survives restarts of the supervisors above, not of the process.
+
+        Raises NoChild, and StalePlan if the spec has changed since.
+        """
+        if self.spec_of(plan.path) is not plan.before:
+            raise StalePlan(plan.path)
+        apply_change(self.runtime, plan)
+        self._tell(EventKind.SPEC_CHANGED, plan.path, f"{plan.summary()} {reason}".strip())
+        await trio.lowlevel.checkpoint()
+
+    # Monitors and groups
+
+    def monitor(self, name: str) -> Monitor:
+        """Wait for the end of the process that has the name now; one that nobody has is down."""
+        monitor = Monitor(name)
+        self.registry.monitors.add(name, monitor.tell)
+        return monitor
+
+    def group(self, name: str) -> Group:
+        """Return a group of processes."""
+        return self.registry.groups.group(name)
 
     # For open_tree
 
@@ -190,6 +430,57 @@ class Tree:
             raise NoChild(path)
         return branch, child_id
 
+    def _slot(self, path: str) -> Slot | None:
+        branch, child_id = self._parent_of(path)
+        return branch.slots.get(child_id)
+
+    def _running_slot(self, path: str) -> Slot:
+        branch, child_id = self._parent_of(path)
+        slot = branch.slots.get(child_id)
+        if slot is None or not branch.state.children[child_id].live:
+            raise NoProcess(path, f"it is {branch.state.children[child_id].state}")
+        return slot
+
+    def _node(self, path: str) -> Node:
+        if path == self.runtime.root.path:
+            return self.snapshot().nodes[0]
+        branch, child_id = self._parent_of(path)
+        return node_of(branch, branch.state.children[child_id])
+
+    def _history(self, path: str) -> History:
+        if path == self.runtime.root.path:
+            return self.runtime.root.history
+        branch, child_id = self._parent_of(path)
+        return branch.history.of(child_id)
+
+    def _tell(self, kind: EventKind, path: str, reason: str) -> int:
+        history = self._history(path)
+        said = reason or "asked by the platform"
+        return self.runtime.tell(kind, path, history.incarnation, said, history=history)
+
+    def _request(self, branch: Branch, child_id: str, what: str, reason: str) -> int:
+        text = f"{what}: {reason}" if reason else what
+        return self._tell(EventKind.REQUESTED, branch.child_path(child_id), text)
+
+    async def _stop_child(self, branch: Branch, child_id: str, reason: str) -> None:
+        cause = self._request(branch, child_id, "stop", reason)
+        waiter = Waiter(child_id, "down")
+        said = reason or "stopped by an operator"
+        stop = StopChild(trio.current_time(), child_id, said, cause)
+        self.runtime.post(branch, stop, waiter)
+        await waiter.wait()
+
+    async def _restart_child(
+        self, branch: Branch, child_id: str, kind: EventKind, what: str, reason: str
+    ) -> object:
+        text = f"{what}: {reason}" if reason else what
+        cause = self._tell(kind, branch.child_path(child_id), text)
+        waiter = Waiter(child_id, "up")
+        said = reason or "restarted by an operator"
+        restart = RestartChild(trio.current_time(), child_id, said, cause)
+        self.runtime.post(branch, restart, waiter)
+        return await waiter.wait()
+
     def _explain_absence(self, name: str) -> SupervisionError:
         """Say why a name has no mailbox: find the first child on its path that is not up."""
         root = self.runtime.root
@@ -229,57 +520,3 @@ def _absence(path: str, child: Child) -> str:
         wait = max(0.0, child.due - trio.current_time())
         return f"{path} is down and restarts in {wait:.3f} s"
     return f"{path} is {child.state}"
-
-
-def _root_node(root: Branch) -> Node:
-    spec = root.state.spec
-    return Node(
-        path=root.path,
-        id=spec.id,
-        name=registered_name(spec, root.path),
-        kind=spec.kind,
-        state=str(root.state.phase),
-        since=root.since,
-        incarnation=1,
-        restarts=0,
-        last_exit=root.history.last_exit,
-        strategy=_strategy(root),
-        facts={},
-    )
-
-
-def _add_nodes(branch: Branch, nodes: list[Node]) -> None:
-    for child_id, child in branch.state.children.items():
-        below = branch.branches.get(child_id)
-        nodes.append(_node(branch, child, below))
-        if below is not None:
-            _add_nodes(below, nodes)
-
-
-def _node(branch: Branch, child: Child, below: Branch | None) -> Node:
-    spec, path = child.spec, branch.child_path(child.spec.id)
-    slot = branch.slots.get(spec.id)
-    history = branch.history.children.get(spec.id)
-    queue = None if slot is None else slot.queue
-    return Node(
-        path=path,
-        id=spec.id,
-        name=registered_name(spec, path),
-        kind=spec.kind,
-        state=str(child.state),
-        since=child.since,
-        incarnation=child.incarnation,
-        restarts=max(0, child.incarnation - 1),
-        due=child.due,
-        reason=child.reason if child.state is ChildState.QUARANTINED else "",
-        last_exit="" if history is None else history.last_exit,
-        strategy="" if below is None else _strategy(below),
-        mailbox_depth=0 if queue is None else len(queue),
-        mailbox=None if queue is None else queue.statistics(),
-        facts={} if slot is None else slot.facts,
-    )
-
-
-def _strategy(branch: Branch) -> str:
-    spec = branch.state.spec
-    return "dynamic" if isinstance(spec, DynamicSpec) else spec.strategy.value

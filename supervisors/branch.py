@@ -1,0 +1,90 @@
+"""One incarnation of one supervisor, as the runtime keeps it, and the specs of its children."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from supervisors.errors import BudgetSpent, InvalidSpec, StartFailed, SupervisionError
+from supervisors.slot import History, Slot
+from supervisors.spec import ChildSpec, DynamicSpec, Spec, SupervisorSpec, validate
+from supervisors.state import Exit, ExitKind, Outcome, OutcomeKind, Report, State
+from supervisors.waiters import Waiter
+
+if TYPE_CHECKING:
+    from supervisors.context import Context
+
+
+@dataclass(slots=True, eq=False)
+class Branch:
+    """A running supervisor: its state, its children's slots, and the supervisors below it."""
+
+    path: str
+    state: State
+    history: History
+    parent: "Branch | None"
+    slot: Slot | None  # its own, in the parent
+    since: float  # of its phase
+    slots: dict[str, Slot] = field(default_factory=dict)
+    branches: "dict[str, Branch]" = field(default_factory=dict)
+    waiters: dict[str, list[Waiter]] = field(default_factory=dict)
+
+    @property
+    def incarnation(self) -> int:
+        return 1 if self.slot is None else self.slot.incarnation
+
+    def child_path(self, child_id: str) -> str:
+        return f"{self.path}/{child_id}" if child_id else self.path
+
+    def specs(self) -> list[Spec]:
+        """Return what its children are to be, in start order."""
+        spec = self.state.spec
+        if isinstance(spec, SupervisorSpec):
+            return list(spec.children)
+
+        # Children that came by start_child come back with their restarted supervisor.
+        keys = list(self.history.children) if self.history.incarnation > 1 else list(spec.keys)
+        return [self._from_template_or_failing(spec, key) for key in keys]
+
+    def _from_template_or_failing(self, spec: DynamicSpec, key: str) -> Spec:
+        """Let a key whose template raises fail its own start, like any other child."""
+        try:
+            return from_template(spec, self.path, key)
+        except Exception as error:  # noqa: BLE001 -- it is raised again, by the child's start
+            return ChildSpec(id=key, start=partial(_raise, error))
+
+
+def from_template(spec: DynamicSpec, path: str, key: str) -> Spec:
+    """Make and check the spec for a key. Raises InvalidSpec, or what the template raises."""
+    made = spec.template(key)
+    place = f"{path}/{key}"
+    validate(made, place)
+    if made.id != key:
+        raise InvalidSpec(place, "id", f"{made.id!r} is not the key its template was given")
+    return made
+
+
+def exit_of(branch: Branch, outcome: Outcome, now: float) -> Exit:
+    """Say to the supervisor above how this one ended."""
+    cause = outcome.exception
+    error: SupervisionError
+    match outcome.kind:
+        case OutcomeKind.STOPPED:
+            return Exit(ExitKind.NORMAL, outcome.reason)
+        case OutcomeKind.START_FAILED if isinstance(cause, StartFailed):
+            error = cause
+        case OutcomeKind.START_FAILED:
+            error = StartFailed(branch.child_path(outcome.child_id), outcome.reason, cause)
+        case OutcomeKind.GAVE_UP:
+            error = BudgetSpent(branch.path, outcome.reason, cause)
+    lingered = now - outcome.at
+    return Exit(ExitKind.CRASHED, str(error), error, lingered, event_of(outcome.cause))
+
+
+def event_of(cause: Report | int | None) -> int:
+    """Return the id of the event that was a cause; 0 if there is none."""
+    return cause.event if isinstance(cause, Report) else cause or 0
+
+
+def _raise(error: Exception, _context: "Context") -> Awaitable[None]:
+    raise error
