@@ -30,6 +30,7 @@ async def consume(context: Context, bus: Bus, consumer: str, handle: Handle) -> 
     weather, pace = Weather(context.path), Pace()
     context.ready()
     while True:
+        await context.turn()
         await pace.wait()
         try:
             deliveries = await bus.fetch(consumer, STREAM, BATCH, WAIT_SECONDS)

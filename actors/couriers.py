@@ -15,6 +15,7 @@ import trio
 from actors.branch import Branch
 from actors.doorbell import Doorbell
 from actors.pace import Pace
+from actors.stopping import WEBHOOKS
 from actors.weather import Weather
 from fluxiq.couriers.sender import WebhookSender
 from fluxiq.domain.records import Delivery, Room, Step, WebhookEndpoint
@@ -45,6 +46,7 @@ def endpoint_watch(branch: Branch) -> ChildSpec:
         weather = Weather(context.path)
         context.ready()
         while True:
+            await context.turn()
             try:
                 for endpoint in await branch.links.get().store.endpoints():
                     if endpoint.disabled_at is None:
@@ -55,7 +57,7 @@ def endpoint_watch(branch: Branch) -> ChildSpec:
                 continue
             await branch.endpoints_changed.wait(LOOK_SECONDS_MAX)
 
-    return ChildSpec(id="endpoint_watch", start=start)
+    return ChildSpec(id="endpoint_watch", start=start, phase=WEBHOOKS)
 
 
 async def _ensure_sender(branch: Branch, context: Context, endpoint: WebhookEndpoint) -> None:
@@ -76,6 +78,7 @@ def webhook_sender(branch: Branch, endpoint_id: str) -> ChildSpec:
         async with WebhookSender.open(branch.platform.settings.webhooks) as sender:
             context.ready()
             while True:
+                await context.turn()
                 await pace.wait()
                 try:
                     full = await _deliver(branch, sender, endpoint, ended)

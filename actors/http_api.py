@@ -4,6 +4,7 @@ import msgspec
 import trio
 
 from actors.platform import Platform
+from actors.stopping import INTAKE
 from fluxiq.api.app import create_app
 from fluxiq.api.health import Ping
 from fluxiq.api.server import GRACE_SECONDS, Address, serve
@@ -30,7 +31,7 @@ def http_api(platform: Platform) -> ChildSpec:
             task_status=_Ready(context),
         )
 
-    return ChildSpec(id="http_api", start=start, shutdown=GRACE_SECONDS + 5)
+    return ChildSpec(id="http_api", start=start, shutdown=GRACE_SECONDS + 5, phase=INTAKE)
 
 
 class _Ready(trio.TaskStatus[Address]):

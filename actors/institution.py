@@ -17,6 +17,7 @@ from actors.outbox_relay import outbox_relay
 from actors.pix_workers import order_worker, outcome_worker, receipt_worker
 from actors.platform import Platform
 from actors.schedules import schedules
+from actors.stopping import LEDGER_WRITERS, WEBHOOKS, WORKFLOWS
 from actors.weather import Weather
 from actors.window import window
 from fluxiq import settings as config
@@ -44,30 +45,51 @@ def institution(platform: Platform, ispb: str) -> SupervisorSpec:
         max_seconds=60.0,
         children=[
             links(branch),
-            LedgerWriter.spec(lambda: branch.links.get().ledger, id="ledger_writer"),
+            # Its mailbox refuses (4096 callers): who is told at once can tell its customer.
+            LedgerWriter.spec(
+                lambda: branch.links.get().ledger,
+                id="ledger_writer",
+                shutdown=10.0,  # a batch in hand is one transaction: let it end
+                phase=LEDGER_WRITERS,
+            ),
+            # One provider link that fails leaves the others; the budget is small, because a link
+            # rides out weather by itself, and a crash here is a bug.
             SupervisorSpec(
                 id="gateway_connections",
                 strategy=Strategy.ONE_FOR_ONE,
+                max_restarts=5,
+                max_seconds=60.0,
                 children=[gateway_connection(branch, one) for one in branch.institution.providers],
             ),
             desk(branch),
             outbox_relay(branch),
+            # One merchant's endpoint that crashes its sender is parked alone: its deliveries stay
+            # on paper until an operator releases it.
             DynamicSpec(
                 id="webhook_senders",
                 template=lambda endpoint_id: webhook_sender(branch, endpoint_id),
                 max_children=10_000,
                 child_max_restarts=5,
+                phase=WEBHOOKS,
             ),
             endpoint_watch(branch),
             window(branch),
+            # A partition that crashes on one message does not stall the accounts of the others; the
+            # budget allows for a poison message while its neighbours are done one by one.
             SupervisorSpec(
                 id="pix_in",
                 strategy=Strategy.ONE_FOR_ONE,
+                max_restarts=10,
+                max_seconds=60.0,
+                phase=WORKFLOWS,
                 children=[receipt_worker(branch, number) for number in partitions],
             ),
             SupervisorSpec(
                 id="pix_out",
                 strategy=Strategy.ONE_FOR_ONE,
+                max_restarts=10,
+                max_seconds=60.0,
+                phase=WORKFLOWS,
                 children=[
                     *(outcome_worker(branch, number) for number in partitions),
                     *(order_worker(branch, number) for number in partitions),

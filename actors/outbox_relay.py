@@ -8,6 +8,7 @@ import trio
 
 from actors.branch import Branch
 from actors.pace import Pace
+from actors.stopping import WORKFLOWS
 from actors.weather import Weather
 from fluxiq.bus import Message
 from fluxiq.domain.records import OutboxEntry
@@ -23,6 +24,7 @@ def outbox_relay(branch: Branch) -> ChildSpec:
         weather, pace = Weather(context.path), Pace()
         context.ready()
         while True:
+            await context.turn()
             await pace.wait()
             try:
                 full = await _publish(branch)
@@ -33,7 +35,7 @@ def outbox_relay(branch: Branch) -> ChildSpec:
             if not full:
                 await branch.relay.wait(LOOK_SECONDS)
 
-    return ChildSpec(id="outbox_relay", start=start)
+    return ChildSpec(id="outbox_relay", start=start, phase=WORKFLOWS)
 
 
 async def _publish(branch: Branch) -> bool:

@@ -3,6 +3,7 @@
 import trio
 
 from actors.branch import Branch
+from actors.stopping import INTAKE
 from actors.weather import Weather
 from fluxiq.errors import Unavailable, Unknown
 from fluxiq.services.sweep import enquire_unanswered, expire_charges, resume_unheld
@@ -17,6 +18,7 @@ def schedules(branch: Branch) -> ChildSpec:
         context.ready()
         while True:
             await trio.sleep(ROUND_SECONDS)
+            await context.turn()
             try:
                 tenant = branch.tenant.get()
                 await resume_unheld(tenant)
@@ -26,4 +28,4 @@ def schedules(branch: Branch) -> ChildSpec:
             except (Unavailable, Unknown) as error:
                 await weather.ride_out(error)
 
-    return ChildSpec(id="schedules", start=start)
+    return ChildSpec(id="schedules", start=start, phase=INTAKE)

@@ -12,6 +12,7 @@ import structlog
 from actors.embedded import DataDirectory
 from actors.platform import Platform
 from actors.servers import Servers
+from actors.stopping import PHASES
 from actors.tenants import OpenTenants
 from actors.tree import tree_of
 from fluxiq.api.hub import Hub
@@ -42,6 +43,13 @@ _LEVELS = {
     EventKind.OVERDUE: "warning",
     EventKind.RESTARTING: "warning",
     EventKind.DEAD_LETTERS: "warning",
+    EventKind.REDELIVERED: "warning",
+    EventKind.PHASE: "info",
+    EventKind.RELEASED: "warning",
+    EventKind.SUSPENDED: "warning",
+    EventKind.RESUMED: "warning",
+    EventKind.STATE_REPLACED: "warning",
+    EventKind.SPEC_CHANGED: "warning",
     EventKind.DOUBLE_REPLY: "warning",
     EventKind.UNKNOWN_MESSAGE: "warning",
     EventKind.OBSERVER_FAILED: "warning",
@@ -72,7 +80,7 @@ async def open_platform(settings: Settings) -> AsyncIterator[Running]:
     with DataDirectory.open(settings.data_dir) as directory:
         platform = _platform(settings, directory)
         try:
-            async with open_tree(tree_of(platform), on_event=_tell) as tree:
+            async with open_tree(tree_of(platform), on_event=_tell, phases=PHASES) as tree:
                 _leave_address(platform)
                 yield Running(platform, tree)
         except StartFailed as failed:

@@ -1,7 +1,8 @@
 """The whole tree on one page. Everything that lives longer than a request is somewhere below.
 
 root stands on infrastructure: when that gives up, all that stands on it starts again, in order.
-Stop order is the reverse: the doors close first, then the institutions, then the servers.
+A stop goes in phases (actors/stopping.py): the doors, the workflows, the ledger writers, the
+couriers; then what is left in reverse start order, the servers last.
 """
 
 from actors.admin_socket import admin_socket
