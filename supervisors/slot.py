@@ -180,6 +180,8 @@ class Slot:
         self.body.start()
 
     def ask_to_stop(self, reason: str) -> None:
+        if self._ended is None:
+            return  # its end is known, and on its way to the supervisor
         if self.body is not None:
             self.body.stop(reason)
         elif self._stop_hook is not None:
@@ -188,6 +190,8 @@ class Slot:
             self._scope.cancel(reason=reason)
 
     def kill(self, reason: str) -> None:
+        if self._ended is None:
+            return
         self._killed = True
         if self._killed_event is not None:
             self._killed_event.set()

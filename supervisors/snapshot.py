@@ -102,7 +102,7 @@ def node_of(branch: Branch, child: Child) -> Node:
         "" if below is None else _strategy(below),
         spec.restart.value,
         spec.significant,
-        slot is not None and slot.suspended,
+        child.live and slot is not None and slot.suspended,
         None if own is None else own.max_restarts,
         None if own is None else own.max_seconds,
         0 if queue is None else len(queue),

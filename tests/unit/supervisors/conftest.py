@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.unit.supervisors.actor_kit import Diary
 from tests.unit.supervisors.supervision_kit import Lab
 
 HERE = Path(__file__).parent
@@ -20,10 +21,17 @@ def run_on_virtual_clock(*args: Any, **kwargs: Any) -> Any:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         function = getattr(item, "obj", None)
-        if item.path.parent == HERE and inspect.iscoroutinefunction(function):
+        if HERE in item.path.parents and inspect.iscoroutinefunction(function):
             item.add_marker(pytest.mark.trio(run=run_on_virtual_clock), append=False)
 
 
 @pytest.fixture
 def lab() -> Lab:
     return Lab()
+
+
+@pytest.fixture
+def written() -> list[object]:
+    """What diaries write in this test."""
+    Diary.written = []
+    return Diary.written
