@@ -56,6 +56,11 @@ class Platform:
         return f"http://{self.settings.simulator.host}:{self.simulator_port}"
 
     @property
+    def admin_read_socket_path(self) -> Path:
+        """Where those who only look come in."""
+        return self.directory.run / "admin-ro.sock"
+
+    @property
     def admin_socket_path(self) -> Path:
         return self.directory.socket("admin.sock")
 

@@ -5,7 +5,7 @@ A stop goes in phases (actors/stopping.py): the doors, the workflows, the ledger
 couriers; then what is left in reverse start order, the servers last.
 """
 
-from actors.admin_socket import admin_socket
+from actors.admin_socket import admin_read_socket, admin_socket
 from actors.http_api import http_api
 from actors.infrastructure import asyncio_host, platform_links
 from actors.institution import institution
@@ -80,5 +80,5 @@ def operations(platform: Platform) -> SupervisorSpec:
         strategy=Strategy.ONE_FOR_ONE,
         max_restarts=20,
         max_seconds=60.0,
-        children=[admin_socket(platform)],
+        children=[admin_socket(platform), admin_read_socket(platform)],
     )

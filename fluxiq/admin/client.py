@@ -1,27 +1,55 @@
 """Asking a running platform over its admin socket."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import trio
 
-from fluxiq.admin.protocol import VERSION, Question, TreeView, line, read_reply
+from fluxiq.admin.protocol import VERSION, DiffView, Question, TreeView, line, read_reply
 from fluxiq.errors import Refused, Unavailable
 
-ANSWER_SECONDS_MAX = 5.0
+ANSWER_SECONDS_MAX = 30.0  # a stop or restart takes as long as the child's limits
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 
 
 async def ask_tree(socket: Path) -> TreeView:
     """The live tree. Raises Unavailable when no platform answers at `socket`."""
-    return msgspec.convert(await _ask(socket, "tree"), TreeView)
+    return msgspec.convert(await _ask(socket, "tree", {}), TreeView)
 
 
-async def _ask(socket: Path, verb: str) -> object:
+async def ask(socket: Path, verb: str, **arguments: Any) -> Any:
+    """The answer to any verb, as plain data. Raises Unavailable, and Refused with the code."""
+    return await _ask(socket, verb, arguments)
+
+
+async def watch(socket: Path) -> AsyncIterator[TreeView | DiffView]:
+    """The live tree, then what changes. Raises Unavailable when the platform is gone."""
+    question = Question(version=VERSION, verb="watch")
+    try:
+        async with await trio.open_unix_socket(socket) as stream:
+            await stream.send_all(line(question))
+            waiting = b""
+            while data := await stream.receive_some():
+                *whole, waiting = (waiting + data).split(b"\n")
+                for raw in whole:
+                    answer = read_reply(raw).answer
+                    if "changed" in answer:
+                        yield msgspec.convert(answer, DiffView)
+                    else:
+                        yield msgspec.convert(answer, TreeView)
+    except (OSError, trio.BrokenResourceError):
+        raise Unavailable("platform", f"nobody answers at {socket}; is it running?") from None
+    raise Unavailable("platform", "it hung up; is it stopping?")
+
+
+async def _ask(socket: Path, verb: str, arguments: dict[str, Any]) -> object:
+    question = Question(version=VERSION, verb=verb, arguments=arguments)
     try:
         with trio.fail_after(ANSWER_SECONDS_MAX):
             async with await trio.open_unix_socket(socket) as stream:
-                await stream.send_all(line(Question(version=VERSION, verb=verb)))
+                await stream.send_all(line(question))
                 raw = await _read_line(stream)
     except (OSError, trio.BrokenResourceError):
         raise Unavailable("platform", f"nobody answers at {socket}; is it running?") from None

@@ -2,7 +2,10 @@
 
 {"version": 1, "verb": "tree"}
 {"version": 1, "answer": {"revision": 7, "nodes": […]}}
+{"version": 1, "verb": "restart", "arguments": {"name": "…", "reason": "…", "yes": true}}
 {"version": 1, "error": {"code": "unknown_verb", "message": "…"}}
+
+Every verb is described in docs/admin-socket.md.
 """
 
 from typing import Any
@@ -16,6 +19,7 @@ LINE_BYTES_MAX = 64 * 1024  # of a question; an answer may be as long as the tre
 class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     version: int
     verb: str
+    arguments: dict[str, Any] = {}
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +51,10 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     mailbox: int | None
     facts: dict[str, Any]
     last_exit: str | None
+    suspended: bool = False
+    reason: str = ""  # of a quarantine
+    due: float | None = None  # seconds until a restart
+    handled: int | None = None  # messages, over all incarnations
 
 
 class TreeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +62,15 @@ class TreeView(msgspec.Struct, frozen=True, kw_only=True):
 
     revision: int
     nodes: tuple[NodeView, ...]
+
+
+class DiffView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a watcher gets after its first tree: changed and new nodes, and paths that are gone."""
+
+    before_revision: int
+    revision: int
+    changed: tuple[NodeView, ...]
+    removed: tuple[str, ...]
 
 
 def line(message: Question | Reply) -> bytes:

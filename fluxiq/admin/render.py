@@ -35,6 +35,8 @@ def _describe(node: NodeView) -> str:
     if node.strategy:
         words.append(f"({node.strategy})")
     words.append(node.state)
+    if node.suspended:
+        words.append("SUSPENDED")
     if node.state == "running":
         words.append(_duration(node.since))
     if node.restarts:
@@ -43,7 +45,7 @@ def _describe(node: NodeView) -> str:
         words.append(f"mailbox={node.mailbox}")
     words += [f"{name}={value}" for name, value in node.facts.items()]
     if node.last_exit is not None and node.state != "running":
-        words.append(f"— {node.last_exit}")
+        words.append(f"— {node.reason or node.last_exit}")
     return " ".join(words)
 
 

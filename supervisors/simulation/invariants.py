@@ -79,6 +79,7 @@ class Invariants:
             followed.group.discard(event.child_id)
         elif isinstance(event, RestartChild):
             followed.restarts.pop(event.child_id, None)
+            followed.group.discard(event.child_id)  # an operator need not wait for the others
 
     def _started(self, followed: Followed, step: Step, effect: StartTask) -> None:
         place = f"{step.path}/{effect.child_id}"

@@ -74,8 +74,8 @@ def run_seed(seed: int) -> SeedResult:
 
 def _run_once(seed: int) -> SeedResult:
     result = SeedResult(seed)
-    before = trio_internals._ALLOW_DETERMINISTIC_SCHEDULING  # type: ignore[attr-defined]  # noqa: SLF001 -- the switch trio made for this
-    trio_internals._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[attr-defined]  # noqa: SLF001 -- the same
+    before = trio_internals._ALLOW_DETERMINISTIC_SCHEDULING  # noqa: SLF001 -- the switch trio made for this
+    trio_internals._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]  # noqa: SLF001 -- the same
     trio_internals._r.seed(seed)  # noqa: SLF001 -- the same
     try:
         trio.run(_Life(result).live, clock=trio.testing.MockClock(autojump_threshold=0))
@@ -86,7 +86,7 @@ def _run_once(seed: int) -> SeedResult:
         result.violation = str(broken) or repr(broken)
         result.invariant = getattr(broken, "invariant", type(broken).__name__)
     finally:
-        trio_internals._ALLOW_DETERMINISTIC_SCHEDULING = before  # type: ignore[attr-defined]  # noqa: SLF001 -- the same
+        trio_internals._ALLOW_DETERMINISTIC_SCHEDULING = before  # type: ignore[misc]  # noqa: SLF001 -- the same
     return result
 
 

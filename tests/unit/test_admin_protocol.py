@@ -90,7 +90,7 @@ def test_durations_are_as_coarse_as_their_size(seconds: float, text: str) -> Non
 def test_a_line_is_one_object_and_one_newline() -> None:
     question = line(Question(version=VERSION, verb="a\nb"))
 
-    assert question == b'{"version":1,"verb":"a\\nb"}\n'
+    assert question == b'{"version":1,"verb":"a\\nb","arguments":{}}\n'
     assert read_question(question) == Question(version=VERSION, verb="a\nb")
 
 

@@ -107,9 +107,14 @@ class Lab:
         return SupervisorSpec(children=children, **{**defaults, **fields})
 
     @asynccontextmanager
-    async def open(self, spec: SupervisorSpec | DynamicSpec) -> AsyncIterator[Tree]:
+    async def open(
+        self, spec: SupervisorSpec | DynamicSpec, **options: Any
+    ) -> AsyncIterator[Tree]:
+        """Open a tree; `options` are those of open_tree."""
         self.began = trio.current_time()
-        async with open_tree(spec, seed=1, on_event=self.events.append) as tree:
+        async with open_tree(
+            spec, **{"seed": 1, "on_event": self.events.append, **options}
+        ) as tree:
             yield tree
 
     async def run_to_end(self, spec: SupervisorSpec, *, crash: str = "") -> None:
