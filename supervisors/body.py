@@ -520,7 +520,9 @@ class Body:
         """Run a plain handler with the actor's context variables, not its caller's."""
         if self._task is not None:
             return self._task.context.run(function, *args)
-        return (self._variables or self.slot.tree.registry.variables).run(function, *args)
+        if self._variables is None:
+            self._variables = self.slot.owner.context.copy()
+        return self._variables.run(function, *args)
 
     def _open_inline(self) -> None:
         kind = type(self.actor)

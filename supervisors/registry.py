@@ -1,7 +1,6 @@
 """Names of processes, resolved at each send, so that a reference survives restarts."""
 
 from collections.abc import Callable
-from contextvars import copy_context
 from typing import Any
 
 import trio
@@ -38,7 +37,6 @@ class Registry:
         self.groups = Groups()
         self.deadlines = Deadlines()
         self.idle_tasks = IdleTasks()
-        self.variables = copy_context()  # what plain handlers see, whoever calls
         self.inline_calls = 0  # of this turn
 
     def claim(self, name: str, path: str) -> None:

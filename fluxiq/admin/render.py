@@ -1,6 +1,7 @@
 """The tree as text: states in words, and only facts that an operator asks for first."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from fluxiq.admin.protocol import NodeView, TreeView
 
@@ -57,3 +58,30 @@ def _duration(seconds: float) -> str:
         if seconds < size * limit:
             return f"{seconds / size:.0f}{unit}"
     return f"{seconds / 86400:.0f}d"
+
+
+def render_event(event: dict[str, Any]) -> str:
+    """One event in one line, and the exception behind it below."""
+    ago = _duration(event["seconds_ago"])
+    place = f"{event['path']} #{event['incarnation']}"
+    first = f"{event['kind']} {place} {ago} ago: {event['reason']}"
+    return "\n".join([first, *(f"    {line}" for line in event["exception"])])
+
+
+def render_inspection(answer: dict[str, Any]) -> str:
+    """One process in the order an operator asks: how is it, what happened, where does it wait."""
+    node = answer["node"]
+    lines = [f"{node['path']} ({node['kind']}) is {node['state']} since {_duration(node['since'])}"]
+    if node["suspended"]:
+        lines.append("it is SUSPENDED")
+    if node["reason"]:
+        lines.append(f"because: {node['reason']}")
+    lines.append(f"incarnation {node['incarnation']}, {node['restarts']} restarts")
+    lines += [f"{name}: {value}" for name, value in node["facts"].items()]
+    lines.append("spec: " + ", ".join(f"{name}={value}" for name, value in answer["spec"].items()))
+    if answer["mailbox"] is not None:
+        counts = ", ".join(f"{name} {value}" for name, value in answer["mailbox"].items())
+        lines.append(f"mailbox: {counts}; first: {', '.join(answer['mailbox_head']) or 'empty'}")
+    lines += ["waits in:", *(f"  {line}" for line in answer["stack"])] if answer["stack"] else []
+    lines += ["last events:", *(f"  {render_event(one)}" for one in answer["events"])]
+    return "\n".join(lines)

@@ -6,6 +6,7 @@ import click
 
 from fluxiq.commands.bench import bench
 from fluxiq.commands.demo import demo
+from fluxiq.commands.operate import COMMANDS
 from fluxiq.commands.simulate import simulate
 from fluxiq.commands.tree import tree
 from fluxiq.commands.up import up
@@ -20,7 +21,7 @@ def cli() -> None:
     """FluxiQ Core: PIX payments for many institutions on one supervised tree."""
 
 
-for command in (up, demo, tree, verify, simulate, bench):
+for command in (up, demo, tree, *COMMANDS, verify, simulate, bench):
     cli.add_command(command)
 
 

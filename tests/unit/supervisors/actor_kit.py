@@ -167,6 +167,13 @@ class Plain(Actor):
                 await self.context.ref(name).call(inner, timeout=60)
 
 
+class Mailed(Plain):
+    """Handles the same messages the same way, in an `async def`, which is always mailed."""
+
+    async def handle_call(self, message: Any, caller: Caller) -> object:
+        return super().handle_call(message, caller)
+
+
 def worker(id: str, **fields: Any) -> ChildSpec:  # noqa: A002 -- as in the spec
     return Worker.spec(**{"id": id, "backoff": EXACT, **fields})
 

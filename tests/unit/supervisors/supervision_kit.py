@@ -107,9 +107,7 @@ class Lab:
         return SupervisorSpec(children=children, **{**defaults, **fields})
 
     @asynccontextmanager
-    async def open(
-        self, spec: SupervisorSpec | DynamicSpec, **options: Any
-    ) -> AsyncIterator[Tree]:
+    async def open(self, spec: SupervisorSpec | DynamicSpec, **options: Any) -> AsyncIterator[Tree]:
         """Open a tree; `options` are those of open_tree."""
         self.began = trio.current_time()
         async with open_tree(
@@ -179,7 +177,7 @@ async def never(_context: Context) -> None:
 
 
 def child_spec(id: str, **fields: Any) -> ChildSpec:  # noqa: A002 -- as in the spec
-    return ChildSpec(id=id, start=never, **{"backoff": EXACT, **fields})
+    return ChildSpec(**{"id": id, "start": never, "backoff": EXACT, **fields})
 
 
 class Table:

@@ -8,7 +8,6 @@ from supervisors import (
     Backoff,
     ChildSpec,
     DynamicSpec,
-    EventKind,
     InvalidSpec,
     RestartAdmission,
     Strategy,
@@ -145,8 +144,6 @@ async def test_operator_is_not_held_up_by_the_admission_limit(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("burst", "per_second"), [(0, 1.0), (1.5, 1.0), (1, 0.0), (1, float("inf"))]
 )
-def test_admission_limit_that_would_admit_nobody_is_refused(
-    burst: int, per_second: float
-) -> None:
+def test_admission_limit_that_would_admit_nobody_is_refused(burst: int, per_second: float) -> None:
     with pytest.raises(InvalidSpec, match="admission: "):
         RestartAdmission(burst=burst, per_second=per_second)

@@ -29,7 +29,7 @@ async def test_restarts_further_apart_than_the_window_never_spend_the_budget(lab
 
 async def test_children_of_one_supervisor_share_its_budget(lab: Lab) -> None:
     spec = lab.supervisor(lab.worker("a"), lab.worker("b"), max_restarts=1)
-    with pytest.raises(RootFailed, match="then b"):
+    with pytest.raises(RootFailed, match="then b"):  # noqa: PT012
         async with lab.open(spec) as tree:
             lab.crash("a")
             await settle(1.5)

@@ -53,7 +53,7 @@ async def test_deadline_travels_with_the_message(lab: Lab) -> None:
             deadlines.append(caller.deadline - lab.began)
             return await super().handle_call(message, caller)
 
-    async with lab.open(lab.supervisor(Curious.spec(id="a"))) as tree:
+    async with lab.open(lab.supervisor(Curious.spec(id="a"))) as tree:  # noqa: SIM117
         async with trio.open_nursery() as nursery:
             nursery.start_soon(calling(tree.ref("a"), ("sleep", 2), timeout=10))
             await settle(1)

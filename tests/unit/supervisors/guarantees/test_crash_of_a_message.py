@@ -6,7 +6,6 @@ import pytest
 import trio
 
 from supervisors import (
-    DEFERRED,
     Actor,
     Caller,
     ChildSpec,

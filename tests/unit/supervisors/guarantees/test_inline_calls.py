@@ -8,7 +8,6 @@ import pytest
 import trio
 
 from supervisors import (
-    DEFERRED,
     Actor,
     CallCycle,
     Caller,
@@ -22,18 +21,11 @@ from supervisors import (
     TraceEntry,
     Tree,
 )
-from tests.unit.supervisors.actor_kit import Plain, calling, failure_of, plain, statistics
+from tests.unit.supervisors.actor_kit import Mailed, Plain, calling, failure_of, plain, statistics
 from tests.unit.supervisors.supervision_kit import EXACT, CrashOnCommand, Lab, settle, states
 
 TENANT: ContextVar[str] = ContextVar("TENANT", default="nobody")
 CALLS_MAX_PER_TURN = 64
-
-
-class Mailed(Plain):
-    """Handles the same messages the same way, in an `async def`, which is always mailed."""
-
-    async def handle_call(self, message: Any, caller: Caller) -> object:
-        return super().handle_call(message, caller)
 
 
 async def test_call_of_an_idle_actors_plain_handler_runs_in_the_callers_own_step(
@@ -127,8 +119,9 @@ async def test_deferred_inline_call_keeps_its_deadline(lab: Lab) -> None:
         assert statistics(tree).late_replies == 1
 
 
-async def test_inline_handler_sees_the_actors_context_variables_and_not_the_callers(
-    lab: Lab,
+@pytest.mark.parametrize("waits", [False, True])
+async def test_inline_handler_sees_its_own_context_variables_and_nobody_elses(
+    lab: Lab, waits: bool
 ) -> None:
     class Tenanted(Actor):
         def handle_call(self, message: Any, caller: Caller) -> object:
@@ -136,11 +129,17 @@ async def test_inline_handler_sees_the_actors_context_variables_and_not_the_call
             TENANT.set(message)
             return before
 
-    async with lab.open(lab.supervisor(Tenanted.spec(id="a"))) as tree:
+    class Waiting(Tenanted):
+        async def handle_call(self, message: Any, caller: Caller) -> object:
+            return super().handle_call(message, caller)
+
+    kind = Waiting if waits else Tenanted
+    async with lab.open(lab.supervisor(kind.spec(id="a"), kind.spec(id="b"))) as tree:
         TENANT.set("the caller's")
-        await tree.ref("a").call("the actor's", timeout=1)
+        assert await tree.ref("a").call("a's", timeout=1) == "nobody"
+        assert await tree.ref("b").call("b's", timeout=1) == "nobody"
+        assert await tree.ref("a").call("again", timeout=1) == "a's"
         assert TENANT.get() == "the caller's"
-        assert await tree.ref("a").call("again", timeout=1) != "the caller's"
 
 
 async def test_caller_whose_calls_are_all_inline_lets_the_others_run(lab: Lab) -> None:

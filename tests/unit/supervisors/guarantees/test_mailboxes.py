@@ -12,7 +12,6 @@ from tests.unit.supervisors.actor_kit import (
     calling,
     diary,
     statistics,
-    worker,
 )
 from tests.unit.supervisors.supervision_kit import EXACT, Lab, settle
 
@@ -217,5 +216,3 @@ async def test_sent_is_handled_refused_expired_dead_lettered_coalesced_or_waitin
         assert counts.handled > 0
         assert counts.dead_lettered + counts.redelivered > 0
     assert statistics(tree).waiting == 0
-
-

@@ -3,7 +3,7 @@
 import pytest
 
 from supervisors import EventKind, StartFailed
-from tests.unit.supervisors.supervision_kit import CrashOnCommand, Lab, states
+from tests.unit.supervisors.supervision_kit import CrashOnCommand, Lab
 
 
 async def test_children_start_in_order_each_after_the_previous_is_ready(lab: Lab) -> None:
