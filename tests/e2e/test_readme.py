@@ -160,6 +160,15 @@ def tree(reader: Reader, command: str) -> None:
     assert reader.run(command).startswith("root (rest_for_one) running")
 
 
+def explain(reader: Reader, command: str) -> None:
+    assert reader.run(command).startswith("root/gateway/http_api crashes")
+
+
+def simulate(reader: Reader, command: str) -> None:
+    few = command.partition("#")[0].replace("--seeds 200", "--seeds 5")
+    assert reader.run(few).startswith("5 seeds from 0, each twice:")
+
+
 def show_help(reader: Reader, command: str) -> None:
     assert reader.run(command).startswith("Usage: fluxiq")
 
@@ -192,6 +201,8 @@ KNOWN: dict[str, Callable[[Reader, str], None]] = {
     "curl -s localhost:4010/pay ": pay,
     "curl -s localhost:4000/api/v1/pix/payouts ": open_payout,
     ".venv/bin/python run.py tree": tree,
+    ".venv/bin/python run.py explain http_api": explain,
+    ".venv/bin/python run.py simulate runtime ": simulate,
     ".venv/bin/python run.py --help": show_help,
     ".venv/bin/python run.py verify": verify,
     ".venv/bin/python run.py bench payments ": bench,
