@@ -7,6 +7,7 @@ from supervisors.events import EventKind
 from supervisors.mailbox import MailboxStatistics
 from supervisors.spec import DynamicSpec, Restart, Strategy
 from supervisors.state import (
+    AddChild,
     Boot,
     ChildState,
     Exited,
@@ -77,6 +78,8 @@ class Invariants:
         elif isinstance(event, StopChild):
             followed.going.discard(event.child_id)
             followed.group.discard(event.child_id)
+        elif isinstance(event, AddChild):
+            followed.restarts.pop(event.spec.id, None)  # the name is old, the child is new
         elif isinstance(event, RestartChild):
             followed.restarts.pop(event.child_id, None)
             followed.group.discard(event.child_id)  # an operator need not wait for the others
