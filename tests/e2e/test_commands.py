@@ -20,7 +20,11 @@ ENTRIES = (
     (sys.executable, "-m", "fluxiq"),
     (str(Path(sys.executable).parent / "fluxiq"),),
 )
-COMMANDS = {"up", "demo", "tree", "verify", "bench"}
+COMMANDS = {
+    *("up", "demo", "verify", "bench", "simulate"),
+    *("tree", "watch", "inspect", "why", "explain", "statistics", "state"),
+    *("restart", "stop", "suspend", "resume", "release", "spec"),
+}
 
 
 # The entries.
