@@ -104,6 +104,16 @@ async def test_timer_is_due_at_the_exact_time(lab: Lab, written: list[object]) -
         assert statistics(tree).handled == 2
 
 
+async def test_timers_due_at_the_same_moment_come_in_the_order_they_were_set(
+    lab: Lab, written: list[object]
+) -> None:
+    async with lab.open(lab.supervisor(diary())) as tree:
+        for number in range(20):
+            tree.ref("a").cast_nowait(("later", 5, number))
+        await settle(6)
+    assert [one for one in written if isinstance(one, int)] == list(range(20))
+
+
 async def test_timer_is_void_with_the_incarnation_that_set_it(
     lab: Lab, written: list[object]
 ) -> None:

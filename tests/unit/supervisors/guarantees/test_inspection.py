@@ -13,12 +13,10 @@ from supervisors import (
     Diff,
     DynamicSpec,
     EventKind,
-    InvalidSpec,
     NoChild,
     NoProcess,
     NotAnActor,
     Snapshot,
-    StalePlan,
     StateRefused,
     Strategy,
     TraceEntry,
@@ -280,117 +278,6 @@ async def test_stopped_child_stays_down_through_a_group_restart(lab: Lab) -> Non
         assert states(tree)["b"] == "running"
 
 
-# Explain and why
-
-
-async def test_explain_says_what_would_restart_and_touches_nothing(lab: Lab) -> None:
-    spec = lab.supervisor(
-        *(lab.worker(name) for name in "abc"), strategy=Strategy.REST_FOR_ONE, max_restarts=1
-    )
-    async with lab.open(spec) as tree:
-        before, revision = tree.snapshot().nodes, tree.revision
-        explained = tree.explain("root/b")
-        assert explained.stops == ("root/c",)
-        assert explained.restarts == ("root/b", "root/c")
-        assert (explained.delay, explained.gives_up, explained.quarantines) == (1.0, (), False)
-        assert (tree.snapshot().nodes, tree.revision) == (before, revision)
-        assert lab.order("down") == []
-
-
-@pytest.mark.parametrize("strategy", list(Strategy))
-@pytest.mark.parametrize("crashed", ["a", "b", "c"])
-@pytest.mark.parametrize("max_restarts", [0, 1])
-async def test_explain_says_what_then_happens(
-    lab: Lab, strategy: Strategy, crashed: str, max_restarts: int
-) -> None:
-    sub = lab.supervisor(
-        *(lab.worker(name) for name in "abc"),
-        id="sub",
-        strategy=strategy,
-        max_restarts=max_restarts,
-    )
-    async with lab.open(lab.supervisor(sub)) as tree:
-        explained = tree.explain(f"root/sub/{crashed}")
-        began = len(lab.log)
-        lab.crash(crashed)
-        await settle(60)
-        stopped = [name for what, name, _ in lab.log[began:] if what == "down"]
-        started = [name for what, name, _ in lab.log[began:] if what == "start"]
-        assert [f"root/sub/{name}" for name in stopped[1:]] == list(explained.stops)
-        gave_up = tuple(event.path for event in lab.told(EventKind.GAVE_UP))
-        assert gave_up == explained.gives_up
-        restarted = ["root/sub"] if gave_up else [f"root/sub/{name}" for name in started]
-        assert restarted == list(explained.restarts)
-        first_start = next(at for what, _, at in lab.log[began:] if what == "start")
-        assert first_start == explained.delay
-
-
-async def test_explain_names_the_branch_that_would_be_quarantined(lab: Lab) -> None:
-    pool = DynamicSpec(id="pool", template=lab.worker, keys=("x", "y"), child_max_restarts=0)
-    async with lab.open(lab.supervisor(pool)) as tree:
-        explained = tree.explain("root/pool/x")
-        assert explained.quarantines
-        assert explained.restarts == ()
-        assert "root/pool/x is quarantined until an operator releases it" in explained.steps
-
-
-async def test_explain_says_when_the_whole_platform_would_stop(lab: Lab) -> None:
-    async with lab.open(lab.supervisor(lab.worker("a"), max_restarts=0)) as tree:
-        explained = tree.explain("root/a")
-        assert explained.gives_up == ("root",)
-        assert explained.steps[-1] == "root is the root: the whole platform stops"
-
-
-async def test_why_leads_from_the_last_transition_to_the_root_cause(lab: Lab) -> None:
-    sub = lab.supervisor(
-        lab.worker("b"), lab.worker("c"), id="sub", strategy=Strategy.ONE_FOR_ALL, max_restarts=0
-    )
-    async with lab.open(lab.supervisor(sub)) as tree:
-        lab.crash("b")
-        await settle(0.5)
-        above = [(event.kind.value, event.path) for event in tree.why("root/sub")]
-        assert above == [
-            ("restarting", "root/sub"),
-            ("crashed", "root/sub"),
-            ("gave_up", "root/sub"),
-            ("crashed", "root/sub/b"),
-        ]
-        await settle(5)
-        up = [(event.kind.value, event.path) for event in tree.why("root/sub")]
-        assert up == [("started", "root/sub"), *above]
-
-
-async def test_why_names_the_sibling_that_took_a_group_down(lab: Lab) -> None:
-    spec = lab.supervisor(
-        lab.worker("a"), lab.worker("b"), lab.worker("c"), strategy=Strategy.ONE_FOR_ALL
-    )
-    async with lab.open(spec) as tree:
-        lab.crash("b")
-        await settle(0.5)
-        chain = [(event.kind.value, event.path) for event in tree.why("root/a")]
-        assert chain[0] == ("stopped", "root/a")
-        assert chain[-1] == ("crashed", "root/b")
-
-
-async def test_flight_recorder_keeps_the_last_events_of_a_node_over_all_incarnations(
-    lab: Lab,
-) -> None:
-    async with lab.open(lab.supervisor(lab.worker("a", crash_after=1), lab.worker("b"))) as tree:
-        await trio.sleep(5.5)
-        told = [(event.kind.value, event.incarnation) for event in tree.flight("root/a")]
-        assert told == [
-            ("crashed", 1),
-            ("restarting", 1),
-            ("started", 2),
-            ("crashed", 2),
-            ("restarting", 2),
-            ("started", 3),
-        ]
-        await trio.sleep(1000)
-        assert len(tree.flight("root/a")) == 16
-        assert tree.flight("root/b") == ()
-
-
 # Watch
 
 
@@ -484,54 +371,3 @@ async def test_operation_that_needs_an_actor_says_so(lab: Lab) -> None:
             await tree.get_state("root/plain")
         with pytest.raises(ValueError, match="a trace holds 1 to 10000 entries, not -1"):
             tree.trace("root/a", -1) if await tree.restart_child("root/a") is None else None
-
-
-# Changing a spec
-
-
-async def test_spec_change_is_planned_first_and_then_applied_without_a_restart(lab: Lab) -> None:
-    async with lab.open(lab.supervisor(worker("a"), max_restarts=0)) as tree:
-        plan = tree.plan("root", {"max_restarts": 5, "strategy": "one_for_all"})
-        assert [tuple(change) for change in plan.changes] == [
-            ("max_restarts", 0, 5),
-            ("strategy", "one_for_one", "one_for_all"),
-        ]
-        assert plan.effects == ("takes effect at the next decision; nothing restarts",)
-        assert tree.spec_of("root").strategy is Strategy.ONE_FOR_ONE  # type: ignore[union-attr]
-        await tree.apply(plan, reason="asked by uid 0")
-        assert states(tree) == {"a": "running"}
-        await failure_of(calling(tree.ref("a"), "crash"))
-        await settle(5)
-        assert states(tree) == {"a": "running"}
-        [changed] = lab.told(EventKind.SPEC_CHANGED)
-        assert "max_restarts: 0 -> 5" in changed.reason
-        assert "asked by uid 0" in changed.reason
-
-
-async def test_wrong_spec_change_is_refused_with_the_field(lab: Lab) -> None:
-    async with lab.open(lab.supervisor(lab.worker("a"))) as tree:
-        for field, value in (("max_restarts", -1), ("strategy", "all"), ("children", [])):
-            with pytest.raises(InvalidSpec) as refused:
-                tree.plan("root", {field: value})
-            assert (refused.value.path, refused.value.field) == ("root", field)
-        with pytest.raises(NoChild):
-            tree.plan("root/ghost", {"shutdown": 1})
-
-
-async def test_plan_made_before_another_change_is_stale(lab: Lab) -> None:
-    async with lab.open(lab.supervisor(lab.worker("a"))) as tree:
-        old = tree.plan("root/a", {"shutdown": 1})
-        await tree.apply(tree.plan("root/a", {"shutdown": 2}))
-        with pytest.raises(StalePlan, match="root/a: its spec has changed"):
-            await tree.apply(old)
-        assert tree.spec_of("root/a").shutdown == 2
-
-
-async def test_applied_change_survives_a_restart_of_the_supervisors_above(lab: Lab) -> None:
-    sub = lab.supervisor(lab.worker("b"), id="sub", max_restarts=0)
-    async with lab.open(lab.supervisor(sub)) as tree:
-        await tree.apply(tree.plan("root/sub/b", {"backoff.initial": 3, "shutdown": "infinity"}))
-        lab.crash("b")
-        await settle(5)
-        spec = tree.spec_of("root/sub/b")
-        assert (spec.backoff.initial, spec.shutdown) == (3, float("inf"))
