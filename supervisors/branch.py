@@ -61,6 +61,8 @@ def from_template(spec: DynamicSpec, path: str, key: str) -> Spec:
     validate(made, place)
     if made.id != key:
         raise InvalidSpec(place, "id", f"{made.id!r} is not the key its template was given")
+    if made.significant:
+        raise InvalidSpec(place, "significant", "needs auto_shutdown, which no dynamic one has")
     return made
 
 

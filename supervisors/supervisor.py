@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import Context as Variables
 from contextvars import copy_context
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -385,6 +386,9 @@ class Runtime:
             reason = "\n  ".join([reason, *self.stacks(branch, child_id)])
         elif kind in _EXITS:
             history.last_exit = f"{kind}: {effect.reason}"
+            slot = branch.slots.get(child_id)
+            if kind is EventKind.START_FAILED and slot is not None and slot.end is not None:
+                slot.end = replace(slot.end, reason=reason)  # for whoever waits for the start
         effect.event = self.tell(
             kind,
             branch.child_path(child_id),

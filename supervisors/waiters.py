@@ -39,7 +39,9 @@ class Waiter:
     def look(self, path: str, child: Child | None, slot: Slot | None, *, active: bool) -> bool:
         """Settle if the wait is over; `active` says whether the supervisor may start children."""
         if self.wants == "down":
-            if child is None or (not child.live and child.state in _DOWN):
+            # Down by now, or for a moment: somebody else may have had it started again.
+            newer = child is not None and child.incarnation > self.incarnation
+            if child is None or newer or (not child.live and child.state in _DOWN):
                 self.settle()
         else:
             self._look_up(path, child, slot, active=active)
