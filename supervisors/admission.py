@@ -9,6 +9,7 @@ from typing import NamedTuple
 import trio
 
 from supervisors.errors import InvalidSpec
+from supervisors.spec import is_count, is_finite_above_zero
 
 CallAt = Callable[[float, Callable[[], None]], Callable[[], bool]]
 
@@ -24,9 +25,9 @@ class RestartAdmission:
     per_second: float = 200.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.burst, int) or self.burst < 1:
+        if not is_count(self.burst, 1):
             raise InvalidSpec("admission", "burst", f"{self.burst!r} must be a whole number >= 1")
-        if not 0 < self.per_second < math.inf:
+        if not is_finite_above_zero(self.per_second):
             raise InvalidSpec("admission", "per_second", f"{self.per_second!r} must be > 0")
 
 
@@ -47,7 +48,7 @@ class Admission:
         self._call_at = call_at
         self._tokens = float(limits.burst)
         self._counted_at = -math.inf
-        self._waiting: deque[Callable[[], None]] = deque()
+        self._waiting: deque[tuple[Callable[[], None], Callable[[], bool]]] = deque()
         self._admitted = 0
 
     def statistics(self) -> AdmissionStatistics:
@@ -56,9 +57,9 @@ class Admission:
             len(self._waiting), self._admitted, limits.burst, limits.per_second
         )
 
-    def ask(self, restart: Callable[[], None]) -> None:
-        """Call `restart` now or when its turn comes."""
-        self._waiting.append(restart)
+    def ask(self, restart: Callable[[], None], waits_still: Callable[[], bool]) -> None:
+        """Call `restart` now or when its turn comes; who no longer waits then takes no turn."""
+        self._waiting.append((restart, waits_still))
         if len(self._waiting) == 1:
             self._admit()
 
@@ -67,10 +68,15 @@ class Admission:
         earned = (now - self._counted_at) * self._limits.per_second
         self._tokens = min(float(self._limits.burst), self._tokens + earned)
         self._counted_at = now
-        while self._waiting and self._tokens >= 1 - _ROUNDING:
-            self._tokens = max(0.0, self._tokens - 1)
-            self._admitted += 1
-            self._waiting.popleft()()
+        while self._waiting:
+            restart, waits_still = self._waiting[0]
+            if waits_still():
+                if self._tokens < 1 - _ROUNDING:
+                    break
+                self._tokens = max(0.0, self._tokens - 1)
+                self._admitted += 1
+                restart()
+            self._waiting.popleft()
         if self._waiting:
             self._call_at(now + (1 - self._tokens) / self._limits.per_second, self._admit)
 

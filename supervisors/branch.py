@@ -1,18 +1,21 @@
 """One incarnation of one supervisor, as the runtime keeps it, and the specs of its children."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from supervisors.errors import BudgetSpent, InvalidSpec, StartFailed, SupervisionError
 from supervisors.slot import History, Slot
-from supervisors.spec import ChildSpec, DynamicSpec, Spec, SupervisorSpec, validate
+from supervisors.spec import ChildSpec, DynamicSpec, Restart, Spec, SupervisorSpec, validate
 from supervisors.state import Exit, ExitKind, Outcome, OutcomeKind, Report, State
 from supervisors.waiters import Waiter
 
 if TYPE_CHECKING:
     from supervisors.context import Context
+
+
+CheckSpec: TypeAlias = Callable[[Spec, str], None]
 
 
 @dataclass(slots=True, eq=False)
@@ -36,22 +39,27 @@ class Branch:
     def child_path(self, child_id: str) -> str:
         return f"{self.path}/{child_id}" if child_id else self.path
 
-    def specs(self) -> list[Spec]:
-        """Return what its children are to be, in start order."""
+    def specs(self, check: CheckSpec) -> list[Spec]:
+        """Return what its children are to be, in start order; `check` may refuse a template's."""
         spec = self.state.spec
         if isinstance(spec, SupervisorSpec):
             return list(spec.children)
 
-        # Children that came by start_child come back with their restarted supervisor.
-        keys = list(self.history.children) if self.history.incarnation > 1 else list(spec.keys)
-        return [self._from_template_or_failing(spec, key) for key in keys]
+        # Children that came by start_child come back with their restarted supervisor, but for
+        # the temporary ones: those are never restarted.
+        again = self.history.incarnation > 1
+        keys = list(self.history.children) if again else list(spec.keys)
+        made = [self._from_template_or_failing(spec, key, check) for key in keys]
+        return [one for one in made if one.restart is not Restart.TEMPORARY or one.id in spec.keys]
 
-    def _from_template_or_failing(self, spec: DynamicSpec, key: str) -> Spec:
+    def _from_template_or_failing(self, spec: DynamicSpec, key: str, check: CheckSpec) -> Spec:
         """Let a key whose template raises fail its own start, like any other child."""
         try:
-            return from_template(spec, self.path, key)
+            made = from_template(spec, self.path, key)
+            check(made, self.child_path(key))
         except Exception as error:  # noqa: BLE001 -- it is raised again, by the child's start
             return ChildSpec(id=key, start=partial(_raise, error))
+        return made
 
 
 def from_template(spec: DynamicSpec, path: str, key: str) -> Spec:
@@ -72,7 +80,7 @@ def exit_of(branch: Branch, outcome: Outcome, now: float) -> Exit:
     error: SupervisionError
     match outcome.kind:
         case OutcomeKind.STOPPED:
-            return Exit(ExitKind.NORMAL, outcome.reason)
+            return Exit(ExitKind.NORMAL, outcome.reason, cause=event_of(outcome.cause))
         case OutcomeKind.START_FAILED if isinstance(cause, StartFailed):
             error = cause
         case OutcomeKind.START_FAILED:

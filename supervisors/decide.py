@@ -55,9 +55,18 @@ _DOWN = (ChildState.BACKING_OFF, ChildState.QUARANTINED, ChildState.DONE)
 def initial(
     spec: SupervisorSpec | DynamicSpec, key: str, children: Iterable[Child], now: float
 ) -> State:
-    """Return a supervisor that waits for Boot; the children start in the order given."""
-    table = {child.spec.id: replace(child, since=now, queued=True) for child in children}
-    return State(spec=spec, key=key, children=table, queue=deque(table))
+    """Return a supervisor that waits for Boot and owns `children`, which start in the order given.
+
+    Those that are `held` do not start.
+    """
+    table = {child.spec.id: child for child in children}
+    queue = deque(child_id for child_id, child in table.items() if not child.held)
+    for child in table.values():
+        child.since = now
+        child.queued = not child.held
+        if child.held:
+            child.state, child.wanted = ChildState.DONE, False
+    return State(spec=spec, key=key, children=table, queue=queue)
 
 
 def decide(state: State, event: Input) -> tuple[State, tuple[Effect, ...]]:
@@ -428,7 +437,8 @@ class Step:
 
         child = self.state.children.get(child_id)
         waits = child is not None and child.state is ChildState.BACKING_OFF and child.due == due
-        if waits and self.state.group is None:
+        group = self.state.group
+        if waits and (group is None or child_id not in group.members):
             self.start(child_id)
 
     # Operators

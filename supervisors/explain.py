@@ -1,6 +1,7 @@
 """What would happen if a child crashed now: the same `decide`, on copies, touching nothing."""
 
 from collections import deque
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import trio
@@ -47,6 +48,14 @@ class Explanation(NamedTuple):
 def explain(branch: Branch, child_id: str) -> Explanation:
     """Let a copy of the child crash, and follow what the supervisors would do."""
     return _DryRun(branch.child_path(child_id)).crash(branch, child_id)
+
+
+def explain_root(root: Branch) -> Explanation:
+    """Say what the root's own end means."""
+    run = _DryRun(root.path)
+    run.stops = list(_below(root))
+    run.steps.append(f"{root.path} is the root: if it gives up, the whole platform stops")
+    return run.result()
 
 
 class _DryRun:
@@ -108,13 +117,13 @@ class _DryRun:
         if isinstance(effect, StopTask | KillTask):
             path = branch.child_path(effect.child_id)
             self.steps.append(f"{path} is stopped: {effect.reason}")
-            self.stops.append(path)
+            self.stops += [path, *_below(branch.branches.get(effect.child_id))]
             stopped = Exit(ExitKind.NORMAL, "stopped")
             return step(state, Exited(self.now, effect.child_id, effect.incarnation, stopped))
         if isinstance(effect, StartTask):
             path = branch.child_path(effect.child_id)
             self.steps.append(f"{path} starts, incarnation {effect.incarnation}")
-            self.restarts.append(path)
+            self.restarts += [path, *_below(branch.branches.get(effect.child_id))]
             return step(state, BecameReady(self.now, effect.child_id, effect.incarnation))
         if isinstance(effect, Report):
             self.take_note(branch, effect)
@@ -146,7 +155,7 @@ class _DryRun:
             self.steps.append(f"{branch.path} shuts down: {finish.outcome.reason}")
 
     def result(self) -> Explanation:
-        if len(self.steps) == 1 and not self.restarts:
+        if len(self.steps) == 1 and not self.restarts and self.steps[0].endswith("crashes"):
             self.steps.append("nothing restarts it")
         return Explanation(
             self.path,
@@ -157,3 +166,12 @@ class _DryRun:
             tuple(self.gives_up),
             self.quarantines,
         )
+
+
+def _below(branch: Branch | None) -> Iterator[str]:
+    """Yield the paths of all that stands below a supervisor now."""
+    if branch is None:
+        return
+    for child_id in branch.state.children:
+        yield branch.child_path(child_id)
+        yield from _below(branch.branches.get(child_id))

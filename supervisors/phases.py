@@ -9,7 +9,7 @@ import trio
 from supervisors.branch import Branch
 from supervisors.errors import InvalidSpec, SupervisionError
 from supervisors.events import EventKind
-from supervisors.spec import Spec, SupervisorSpec
+from supervisors.spec import Spec, SupervisorSpec, is_finite_above_zero
 from supervisors.state import Stop, StopChild
 from supervisors.waiters import Waiter
 
@@ -33,9 +33,9 @@ class ShutdownPhases:
         if len(set(names)) != len(names):
             raise InvalidSpec("phases", "phases", f"has a name twice: {', '.join(names)}")
         for name, limit in self.phases:
-            if not 0 < limit < float("inf"):
+            if not is_finite_above_zero(limit):
                 raise InvalidSpec("phases", name, f"needs a limit in seconds > 0, not {limit!r}")
-        if not 0 < self.total < float("inf"):
+        if not is_finite_above_zero(self.total):
             raise InvalidSpec("phases", "total", f"{self.total!r} must be seconds > 0")
 
     def check(self, spec: Spec, path: str = "") -> None:
@@ -72,6 +72,7 @@ class PhasedStop:
         self.stop_the_rest()
 
     async def stop_phase(self, name: str, limit: float) -> None:
+        self.runtime.closed_phases.add(name)
         now, waiters = trio.current_time(), {}
         for branch, child_id in list(_members(self.runtime.root, name)):
             waiter = waiters[branch.child_path(child_id)] = Waiter(child_id, "down")

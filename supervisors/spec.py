@@ -143,6 +143,8 @@ def validate(spec: Spec, path: str | None = None) -> None:
     if isinstance(spec, SupervisorSpec):
         _validate_children(spec, place)
     if path is None:
+        if spec.significant:
+            raise InvalidSpec(place, "significant", "means nothing at the root: nobody is above it")
         _validate_names(spec)
 
 
@@ -161,6 +163,8 @@ def _problems(spec: Spec) -> Iterator[tuple[str, str]]:
         yield from _problems_of_budget(spec)
     if isinstance(spec, DynamicSpec):
         yield from _problems_of_dynamic(spec)
+    if isinstance(spec, SupervisorSpec) and not _is_sequence(spec.children):
+        yield "children", f"is a {type(spec.children).__name__}, not a list or tuple"
 
 
 def _problems_of_identity(spec: Spec) -> Iterator[tuple[str, str]]:
@@ -196,7 +200,7 @@ def _problems_of_times(spec: Spec) -> Iterator[tuple[str, str]]:
 
 
 def _problems_of_budget(spec: SupervisorSpec | DynamicSpec) -> Iterator[tuple[str, str]]:
-    if not isinstance(spec.max_restarts, int) or spec.max_restarts < 0:
+    if not is_count(spec.max_restarts, 0):
         yield "max_restarts", f"{spec.max_restarts!r} must be a whole number >= 0"
     if not _at_least(spec.max_seconds, 0) or spec.max_seconds == 0:
         yield "max_seconds", f"{spec.max_seconds!r} must be seconds > 0"
@@ -210,13 +214,16 @@ def _problems_of_budget(spec: SupervisorSpec | DynamicSpec) -> Iterator[tuple[st
 def _problems_of_dynamic(spec: DynamicSpec) -> Iterator[tuple[str, str]]:
     if not callable(spec.template):
         yield "template", "is not callable"
-    if not isinstance(spec.max_children, int) or spec.max_children < 1:
+    if not is_count(spec.max_children, 1):
         yield "max_children", f"{spec.max_children!r} must be a whole number >= 1"
+    if not _is_sequence(spec.keys) or not all(isinstance(key, str) for key in spec.keys):
+        yield "keys", f"{spec.keys!r} must be a list or tuple of texts"
+        return
     if len(spec.keys) > spec.max_children:
         yield "keys", f"are {len(spec.keys)}, more than max_children {spec.max_children}"
     if len(set(spec.keys)) != len(spec.keys):
         yield "keys", "has duplicates"
-    if spec.child_max_restarts is not None and spec.child_max_restarts < 0:
+    if spec.child_max_restarts is not None and not is_count(spec.child_max_restarts, 0):
         yield "child_max_restarts", f"{spec.child_max_restarts!r} must be >= 0 or None"
     if not _at_least(spec.child_max_seconds, 0) or spec.child_max_seconds == 0:
         yield "child_max_seconds", f"{spec.child_max_seconds!r} must be seconds > 0"
@@ -250,6 +257,20 @@ def _walk(spec: Spec, path: str) -> Iterator[tuple[str, Spec]]:
     if isinstance(spec, SupervisorSpec):
         for child in spec.children:
             yield from _walk(child, f"{path}/{child.id}")
+
+
+def is_count(value: object, least: int) -> bool:
+    """Say whether a value is a whole number of at least `least`; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def is_finite_above_zero(value: object) -> bool:
+    """Say whether a value is a number that a limit can be."""
+    return _at_least(value, 0) and value not in (0, INFINITY)
+
+
+def _is_sequence(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def _at_least(value: object, least: float) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import trio
 
 from supervisors.admission import Admission, RestartAdmission
-from supervisors.branch import Branch, event_of, exit_of
+from supervisors.branch import Branch, CheckSpec, event_of, exit_of
 from supervisors.decide import initial, refusal, step
 from supervisors.errors import ChildRefused, NameTaken, NoChild, describe
 from supervisors.events import Event, EventKind, EventLog
@@ -90,6 +90,7 @@ class Runtime:
         log: EventLog,
         admission: RestartAdmission,
         on_step: OnStep | None,
+        check_spec: CheckSpec,
     ) -> None:
         self.tree = tree
         self.revision = 0
@@ -104,6 +105,8 @@ class Runtime:
         self._seed = seed
         self._log = log
         self._on_step = on_step
+        self._check_spec = check_spec
+        self.closed_phases: set[str] = set()  # of the shutdown: nothing in them starts again
         self._timers = Timers()
         self._inbox: deque[tuple[Branch, Input, Waiter | None]] = deque()
         self._sleeper: trio.lowlevel.Task | None = None
@@ -122,6 +125,7 @@ class Runtime:
         finally:
             self.is_up = False
             self.finished.set()
+            self._dismiss_waiters()
 
     def post(self, branch: Branch, event: Input, waiter: Waiter | None = None) -> None:
         """Hand an event to a supervisor; never waits."""
@@ -199,7 +203,9 @@ class Runtime:
     async def _drive(self) -> None:
         while self.outcome is None:
             self._timers.fire(trio.current_time())
-            for _ in range(min(len(self._inbox), DECISIONS_PER_TURN_MAX)):
+            for _ in range(DECISIONS_PER_TURN_MAX):
+                if not self._inbox:
+                    break
                 self._step(*self._inbox.popleft())
             if self._inbox:
                 await trio.lowlevel.checkpoint()
@@ -232,7 +238,7 @@ class Runtime:
         if state.phase is not phase:
             branch.since = event.now
         if branch.waiters:
-            self._settle(branch, "" if state.phase is not phase else getattr(event, "child_id", ""))
+            self._settle(branch, "" if state.phase is not phase else _child_of(event))
         if isinstance(event, Exited | StopChild):
             self._rest(branch, event.child_id)
         if self._on_step is not None:
@@ -247,6 +253,8 @@ class Runtime:
             return False
         if isinstance(event, AddChild):
             problem = refusal(branch.state, waiter.child_id)
+            if event.spec.phase in self.closed_phases:
+                problem = f"its shutdown phase {event.spec.phase} is over"
             if problem is not None:
                 waiter.settle(error=ChildRefused(path, problem))
                 return False
@@ -292,7 +300,8 @@ class Runtime:
         if isinstance(spec, ChildSpec):
             slot.launch(self.nursery, partial(self._ended, branch, slot))
         else:
-            below = self._make_branch(spec, path, history, branch, slot)
+            told = branch.state.children[child_id].told
+            below = self._make_branch(spec, path, history, branch, slot, cause=told)
             branch.branches[child_id] = below
             self.post(below, Boot(trio.current_time()))
         if not slot.said_ready and slot.end is None and spec.start_timeout != float("inf"):
@@ -317,12 +326,20 @@ class Runtime:
         history: History,
         parent: Branch | None,
         slot: Slot | None,
+        *,
+        cause: Report | None = None,
     ) -> Branch:
         now = trio.current_time()
         key = f"{self._seed}/{path}"
         branch = Branch(path, initial(spec, key, (), now), history, parent, slot, now)
         children = [
-            Child(child, incarnation=history.of(child.id).incarnation) for child in branch.specs()
+            Child(
+                child,
+                incarnation=history.of(child.id).incarnation,
+                held=child.phase in self.closed_phases,
+                told=cause,
+            )
+            for child in branch.specs(self._check_spec)
         ]
         branch.state = initial(spec, key, children, now)
         return branch
@@ -375,7 +392,14 @@ class Runtime:
         def admitted() -> None:
             self.post(branch, RestartDue(trio.current_time(), child_id, due))
 
-        self.admission.ask(admitted)
+        def waits_still() -> bool:
+            if child_id is None:
+                group = branch.state.group
+                return group is not None and group.due == due
+            child = branch.state.children.get(child_id)
+            return child is not None and child.due == due
+
+        self.admission.ask(admitted, waits_still)
 
     # Telling
 
@@ -409,6 +433,18 @@ class Runtime:
         live = [name for name, child in below.state.children.items() if child.live]
         return [line for name in live for line in self.stacks(below, name)]
 
+    def _dismiss_waiters(self) -> None:
+        """Let nobody wait for a runtime that has ended, or failed."""
+        waiting = [waiter for _, _, waiter in self._inbox if waiter is not None]
+        branches = [self.root]
+        while branches:
+            branch = branches.pop()
+            branches.extend(branch.branches.values())
+            waiting.extend(one for several in branch.waiters.values() for one in several)
+            branch.waiters.clear()
+        for waiter in waiting:
+            waiter.settle(error=NoChild(waiter.child_id, "the runtime has ended"))
+
     def _settle(self, branch: Branch, child_id: str) -> None:
         """Look at who waits for a child, or at everybody if `child_id` is empty."""
         active = branch.state.phase in (Phase.STARTING, Phase.RUNNING)
@@ -436,3 +472,10 @@ class Runtime:
             branch.history.children.pop(child_id, None)
             if slot is not None:
                 self.tree.registry.forget(slot.name, slot.path)
+
+
+def _child_of(event: Input) -> str:
+    """Return whose event it is; empty for the supervisor's own."""
+    if isinstance(event, AddChild):
+        return event.spec.id
+    return getattr(event, "child_id", None) or ""

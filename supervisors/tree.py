@@ -21,7 +21,7 @@ from supervisors.errors import (
     SupervisionError,
 )
 from supervisors.events import Event, EventKind, EventLog
-from supervisors.explain import Explanation, explain
+from supervisors.explain import Explanation, explain, explain_root
 from supervisors.groups import Group
 from supervisors.monitors import Monitor
 from supervisors.phases import PhasedStop, ShutdownPhases
@@ -118,9 +118,15 @@ class Tree:
         self._phases = phases
         self.registry = Registry(self._explain_absence)
         self.runtime = Runtime(
-            self, spec, seed=seed, log=self._log, admission=admission, on_step=on_step
+            self,
+            spec,
+            seed=seed,
+            log=self._log,
+            admission=admission,
+            on_step=on_step,
+            check_spec=self._check_phase,
         )
-        self.watched = Watched(self.snapshot)
+        self.watched = Watched(self.snapshot, self.runtime.changed, self.runtime.finished.is_set)
 
     def ref(self, name: str) -> Ref:
         """Return a reference by registered name; it survives restarts."""
@@ -153,6 +159,7 @@ class Tree:
             raise ChildRefused(f"{supervisor_path}/{key}", "its supervisor is not dynamic")
 
         spec = from_template(branch.state.spec, branch.path, key)
+        self._check_phase(spec, f"{supervisor_path}/{key}")
         waiter = Waiter(key, "up")
         cause = self._request(branch, "", f"start {key}", reason) if reason else 0
         add = AddChild(trio.current_time(), spec, cause=cause)
@@ -285,7 +292,8 @@ class Tree:
 
     def explain(self, path: str) -> Explanation:
         """Say what would happen if the child crashed now: a dry run of `decide`. Raises NoChild."""
-        return explain(*self._parent_of(path))
+        root = self.runtime.root
+        return explain_root(root) if path == root.path else explain(*self._parent_of(path))
 
     def why(self, path: str) -> tuple[Event, ...]:
         """Return the last transition of a node and what led to it, newest first. Raises NoChild."""
@@ -429,6 +437,10 @@ class Tree:
         if branch is None or child_id not in branch.state.children:
             raise NoChild(path)
         return branch, child_id
+
+    def _check_phase(self, spec: Spec, path: str) -> None:
+        if self._phases is not None:
+            self._phases.check(spec, path)
 
     def _slot(self, path: str) -> Slot | None:
         branch, child_id = self._parent_of(path)

@@ -23,8 +23,15 @@ class Diff(NamedTuple):
 class Watched:
     """What all watchers of a tree share: one snapshot per tick, one diff per pair of them."""
 
-    def __init__(self, take: Callable[[], Snapshot]) -> None:
+    def __init__(
+        self,
+        take: Callable[[], Snapshot],
+        changed: Callable[[], None],
+        is_over: Callable[[], bool],
+    ) -> None:
         self._take = take
+        self._changed = changed
+        self.is_over = is_over
         self._last: Snapshot | None = None
         # With the snapshots themselves, so that their identities stay theirs.
         self._diffs: dict[tuple[int, int], tuple[Snapshot, Snapshot, Diff | Snapshot]] = {}
@@ -33,7 +40,11 @@ class Watched:
         """Return the tree as it is, or was at most `age_max` seconds ago."""
         last, now = self._last, trio.current_time()
         if last is None or now - last.at >= age_max:
-            self._last = last = self._take()
+            taken = self._take()
+            if last is not None and taken.revision == last.revision and taken.nodes != last.nodes:
+                self._changed()  # by mail alone, which no decision is made about
+                taken = self._take()
+            self._last = last = taken
         return last
 
     def difference(self, before: Snapshot, after: Snapshot) -> Diff | Snapshot:
@@ -74,7 +85,7 @@ class Watch:
         return self
 
     async def __anext__(self) -> Snapshot | Diff:
-        """Wait for a change, at least `interval` after the last one."""
+        """Wait for a change, at least `interval` after the last one. Ends with the tree."""
         await trio.lowlevel.checkpoint()
         before = self._seen
         while True:
@@ -85,8 +96,12 @@ class Watch:
                 self._seen = after
                 return after
             found = before if after is before else self._watched.difference(before, after)
-            if isinstance(found, Diff) and not found.changed and not found.removed:
-                continue
-            if found is not before:
+            if found is not before and not _is_empty(found):
                 self._seen = after
                 return found
+            if self._watched.is_over():
+                raise StopAsyncIteration
+
+
+def _is_empty(found: Snapshot | Diff) -> bool:
+    return isinstance(found, Diff) and not found.changed and not found.removed

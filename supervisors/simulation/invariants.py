@@ -51,6 +51,7 @@ class Invariants:
     """Follows every decision of a tree."""
 
     def __init__(self) -> None:
+        self.closed_phases: set[str] = set()
         self._followed: dict[str, Followed] = {}
 
     def after(self, step: Step) -> None:
@@ -91,6 +92,9 @@ class Invariants:
         if effect.child_id in followed.group and followed.going:
             late = ", ".join(sorted(followed.going))
             demand(False, "a group is down before it starts", f"{place} starts before {late} ended")
+        phase = step.state.children[effect.child_id].spec.phase
+        over = phase in self.closed_phases
+        demand(not over, "a closed phase starts nobody", f"{place} starts in {phase}")
         followed.alive[effect.child_id] = effect.incarnation
         followed.ignored.discard(effect.child_id)
 

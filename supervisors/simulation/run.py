@@ -27,6 +27,7 @@ from supervisors.tree import Tree, open_tree
 SAFETY_SECONDS = 30.0
 LIVENESS_SECONDS = 60.0
 CLIENTS = 4
+VERBS = ("restart", "stop", "start", "suspend", "resume", "release", "change", "look")
 VERB_SECONDS_MAX = 1000.0  # a verb that takes longer hangs
 EPSILON_SECONDS = 1e-6
 
@@ -116,7 +117,9 @@ class _Life:
                 on_event=self.on_event,
                 on_step=self.on_step,
                 admission=RestartAdmission(burst=3, per_second=20.0),
+                phases=self.world.phases,
             ) as tree:
+                self.invariants.closed_phases = tree.runtime.closed_phases
                 await self.go_through(tree)
         except BaseExceptionGroup as group:
             if not isinstance(collapse(group), _ENDS):
@@ -186,7 +189,7 @@ class _Life:
             if not nodes:
                 continue
             node = draw.choice(nodes)
-            verb = draw.choice(["restart", "stop", "start", "suspend", "resume", "release", "look"])
+            verb = draw.choice(VERBS)
             try:
                 with trio.fail_after(VERB_SECONDS_MAX):
                     await self.operate(tree, verb, node.path)
@@ -209,6 +212,8 @@ class _Life:
                 if self.world.dynamic_paths:
                     where = self.world.random.choice(self.world.dynamic_paths)
                     await tree.start_child(where, f"n{self.world.random.randint(0, 9)}")
+            case "change":
+                await tree.apply(tree.plan(path, self.world.draw_change()))
             case "suspend":
                 tree.suspend(path)
             case "resume":

@@ -11,6 +11,7 @@ from supervisors.caller import Caller, Envelope
 from supervisors.context import Context
 from supervisors.errors import Ignore, SupervisionError
 from supervisors.mailbox import Mailbox, Overflow
+from supervisors.phases import ShutdownPhases
 from supervisors.spec import (
     AutoShutdown,
     Backoff,
@@ -23,6 +24,7 @@ from supervisors.spec import (
 )
 
 DEPTH_MAX = 2
+PHASES = ("intake", "work")
 SECONDS_MAX = 3.0  # of every drawn time
 
 
@@ -43,7 +45,7 @@ class World:
         self.faults: Counter[str] = Counter()
         self.names: list[str] = []
         self.dynamic_paths: list[str] = []
-        self.kinds: dict[str, type[Actor]] = {}
+        self.phases = self._draw_phases()
         self.spec = self._draw_root()
 
     def strikes(self, fault: str, chance: float) -> bool:
@@ -57,6 +59,25 @@ class World:
         return self.random.uniform(0.0, SECONDS_MAX)
 
     # The tree
+
+    def _draw_phases(self) -> ShutdownPhases:
+        limits = [(name, self.random.choice([0.5, 5.0])) for name in PHASES]
+        return ShutdownPhases(phases=tuple(limits), total=self.random.choice([3.0, 60.0]))
+
+    def _draw_phase(self) -> str | None:
+        return self.random.choice([None, None, None, *PHASES])
+
+    def draw_change(self) -> dict[str, object]:
+        """Draw what an operator may want to change in a spec; not every spec takes it."""
+        return self.random.choice(
+            [
+                {"strategy": self.random.choice(list(Strategy)).value},
+                {"max_restarts": self.random.randint(0, 9)},
+                {"shutdown": self.random.choice([0.0, 1.0, "infinity"])},
+                {"backoff.initial": self.random.choice([0.0, 2.0])},
+                {"max_children": self.random.randint(1, 9)},
+            ]
+        )
 
     def _draw_root(self) -> SupervisorSpec:
         spec = self._draw_supervisor("root", "root", 0)
@@ -84,6 +105,7 @@ class World:
             auto_shutdown=auto,
             backoff=self._draw_backoff(),
             shutdown=self.random.choice([float("inf"), 2.0, 10.0]),
+            phase=None if depth == 0 else self._draw_phase(),
         )
 
     def _draw_child(self, own_id: str, path: str, depth: int, auto: AutoShutdown) -> Spec:
@@ -131,6 +153,7 @@ class World:
             shutdown=self.random.choice([0.0, 0.5, 2.0]),
             start_timeout=self.random.choice([0.5, 2.0]),
             backoff=self._draw_backoff(),
+            phase=self._draw_phase(),
         )
 
     def _draw_kind(self) -> type["Misbehaving"]:
