@@ -71,7 +71,8 @@ class Body:
     def __init__(self, slot: "Slot", actor: "Actor") -> None:
         self.slot = slot
         self.actor = actor
-        self.queue = MailboxQueue(slot.name, actor.mailbox, slot.history.counters, self)
+        now = slot.tree.registry.now
+        self.queue = MailboxQueue(slot.name, actor.mailbox, slot.history.counters, self, now)
         self.initialised = False
         self.suspended = False
         self.busy = False  # a handler is at work
@@ -270,6 +271,7 @@ class Body:
 
     async def _work(self) -> None:
         self._task = task = trio.lowlevel.current_task()
+        token = CURRENT.set(None)  # a frame per message follows; taken back once, at the end
         with trio.CancelScope() as self._live_scope:
             try:
                 if self._stopping is None and not self.initialised:
@@ -285,6 +287,7 @@ class Body:
         self.busy = False
         if self._stopping is not None or self._errors:
             await self._end()
+        CURRENT.reset(token)
         self._leave(task)
 
     async def _init(self) -> None:
@@ -301,13 +304,11 @@ class Body:
 
     async def _serve(self) -> None:
         """Handle mail until asked to stop, or sent home; a stop overtakes all mail."""
-        queue = self.queue
+        queue, batches = self.queue, self.actor.batch_max > 1
         handled = 0
         lingers = False  # a task that only initialised goes home at once
         while self._stopping is None and not self._errors:
-            envelope = None
-            if not self.suspended:
-                envelope = queue.take_control() or queue.take()
+            envelope = None if self.suspended else queue.take()
             if envelope is None:
                 if not lingers or self.suspended:
                     return
@@ -318,9 +319,8 @@ class Body:
                 handled = 0
                 continue
 
-            lingers = True
-            self.busy = True
-            if self.actor.batch_max > 1 and envelope.kind is Kind.CAST:
+            lingers = self.busy = True
+            if batches and envelope.kind is Kind.CAST:
                 await self._handle_batch(envelope)
             else:
                 await self._handle(envelope)
@@ -355,7 +355,7 @@ class Body:
 
         # At work, for whoever looks for a cycle of calls.
         frame = self.queue.frame = Frame(self.queue.name)
-        token = CURRENT.set(frame)
+        CURRENT.set(frame)
         try:
             if caller is not None:
                 answer_with(caller, await actor.handle_call(message, caller))
@@ -369,25 +369,24 @@ class Body:
             if waiting is not None:
                 await waiting
         finally:
+            # It stays the task's current one until the next, and says itself that it is over.
             frame.active = False
             self.queue.frame = None
-            CURRENT.reset(token)
 
     async def _handle_batch(self, first: Envelope) -> None:
         """Handle what else waits, too, up to batch_max; what was in hand at a crash, alone."""
         in_hand = self.queue.in_hand
         while len(in_hand) < self.actor.batch_max and not first.attempts:
-            if self.queue.take() is None:
+            if self.queue.take_mail() is None:
                 break
         batch = tuple(in_hand)
         frame = self.queue.frame = Frame(self.queue.name)
-        token = CURRENT.set(frame)
+        CURRENT.set(frame)
         try:
             await self.actor.handle_batch(batch)
         finally:
             frame.active = False
             self.queue.frame = None
-            CURRENT.reset(token)
         for envelope in batch:
             caller = envelope.caller
             if caller is not None and caller.waits and not caller.deferred:
@@ -536,11 +535,7 @@ class Body:
             action()
 
     def _crashed_inline(self, envelope: Envelope, error: BaseException) -> None:
-        caller = envelope.caller
-        assert caller is not None
         self.queue.in_hand.append(envelope)
-        if caller.waits:
-            self.queue.expect(caller)
         self.busy = False
         self.fail(error)
 

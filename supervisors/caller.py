@@ -1,6 +1,5 @@
 """One call, seen from both ends: the envelope it travels in and the caller who waits."""
 
-from collections.abc import Awaitable
 from enum import Enum
 from typing import Any, Protocol
 
@@ -63,11 +62,8 @@ class Caller:
         if not self._may_answer():
             return False
 
-        if self._task is None:
-            self.value = value
-        else:
-            trio.lowlevel.reschedule(self._task, outcome.Value(value))
-            self._task = None
+        self.value = value
+        self._wake()
         return True
 
     def fail(self, error: Exception) -> bool:
@@ -75,23 +71,22 @@ class Caller:
         if not self._may_answer():
             return False
 
-        if self._task is None:
-            self.error = error
-        else:
-            trio.lowlevel.reschedule(self._task, outcome.Error(error))
-            self._task = None
+        self.error = error
+        self._wake()
         return True
 
     def defer(self) -> None:
         """Promise an answer after the handler is over."""
         self.deferred = True
 
-    def wait(self) -> Awaitable[Any]:
+    async def wait(self) -> Any:
         """Park until answered. Cancelling the wait harms nobody: the message stays."""
-        if self.answered:
-            return self._at_once()
-        self._task = trio.lowlevel.current_task()
-        return trio.lowlevel.wait_task_rescheduled(self._give_up)  # noqa: ASYNC105 -- by the caller
+        if not self.answered:
+            self._task = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._give_up)
+        if self.error is not None:
+            raise self.error
+        return self.value
 
     def time_out(self, error: Exception) -> None:
         """Let the deadline pass: the waiting call raises `error`."""
@@ -99,14 +94,16 @@ class Caller:
         self.expired = True
         self.leave()
         if task is not None:
-            trio.lowlevel.reschedule(task, outcome.Error(error))
+            self.error = error
+            trio.lowlevel.reschedule(task)
 
     def leave(self) -> None:
         """Stop waiting: an answer from now on is late."""
         if not self.answered:
             self.gone = True
             self._task = None
-            self.post.forget(self)
+            if self.deferred:
+                self.post.forget(self)
 
     def _give_up(self, raise_cancel: Any) -> trio.lowlevel.Abort:
         cancelled = outcome.capture(raise_cancel)
@@ -115,10 +112,11 @@ class Caller:
         self.leave()
         return trio.lowlevel.Abort.SUCCEEDED
 
-    async def _at_once(self) -> Any:
-        if self.error is not None:
-            raise self.error
-        return self.value
+    def _wake(self) -> None:
+        # The value waits here and not in an outcome, which would cost as much as the wake-up.
+        if self._task is not None:
+            trio.lowlevel.reschedule(self._task)
+            self._task = None
 
     def _may_answer(self) -> bool:
         if self.gone:
@@ -128,7 +126,8 @@ class Caller:
             self.post.double_reply()
             return False
         self.answered = True
-        self.post.forget(self)
+        if self.deferred:
+            self.post.forget(self)
         return True
 
 

@@ -26,10 +26,19 @@ class Frame:
     def __init__(self, name: str) -> None:
         self.name = name
         self.active = True
-        self.calls: dict[InFlight, str] = {}
+        self.calls: dict[InFlight, str] | None = None  # most handlers call nobody
+
+    def begin(self, call: InFlight, callee: str) -> None:
+        if self.calls is None:
+            self.calls = {}
+        self.calls[call] = callee
+
+    def end(self, call: InFlight) -> None:
+        assert self.calls is not None
+        del self.calls[call]
 
     def waits_for(self) -> Iterator[str]:
-        return (callee for call, callee in self.calls.items() if call.blocks)
+        return (callee for call, callee in (self.calls or {}).items() if call.blocks)
 
 
 CURRENT: ContextVar[Frame | None] = ContextVar("supervisors_frame", default=None)

@@ -209,6 +209,7 @@ class Step:
         child.due = child.failure = child.ready_at = None
         self.touched.add(child_id)
         self.state.live += 1
+        self.state.to_pass = None
         self.effects.append(StartTask(child_id, child.incarnation))
 
     def start_timed_out(self, child_id: str) -> None:
@@ -403,12 +404,15 @@ class Step:
         first = 0 if strategy is Strategy.ONE_FOR_ALL else ids.index(child_id)
         members = set(ids[first:])
         if self.state.group is not None:
-            members |= set(self.state.group.members)
+            members |= self.state.group.members.keys()
             due = max(due, self.state.group.due)
 
-        joined = tuple(other for other in ids if other in members and self.join_group(other, due))
+        joined = dict.fromkeys(
+            other for other in ids if other in members and self.join_group(other, due)
+        )
         reason = f"{strategy.value} after {child_id} failed"
         self.state.group = Group(joined, due, reason, self.state.children[child_id].told)
+        self.state.to_pass = None
         self.requeue(waiting for waiting in self.state.queue if waiting not in joined)
         if self.state.paused_since is None and self.are_live(joined):
             self.state.paused_since = self.now
@@ -489,6 +493,7 @@ class Step:
 
     def asked(self, child: Child, cause: int) -> None:
         """Note who asked, as the cause of what follows for the child."""
+        self.state.to_pass = None
         if cause:
             kind, told = EventKind.REQUESTED, "asked"
             child.told = Report(kind, child.spec.id, child.incarnation, told, event=cause)
@@ -513,7 +518,7 @@ class Step:
             return
 
         self.state.phase, self.state.outcome = Phase.STOPPING, outcome
-        self.state.group = None
+        self.state.group = self.state.to_pass = None
         self.requeue(())
         if outcome.kind is OutcomeKind.GAVE_UP:
             outcome.cause = self.report(
@@ -595,15 +600,19 @@ class Step:
 
     def stop_next(self, child_ids: Container[str], after: After, reason: str) -> None:
         """Stop the last one in start order that is up, unless a later one is still going down."""
-        for child_id in reversed(self.state.children):
+        if self.state.to_pass is None:
+            self.state.to_pass = list(self.state.children)
+        to_pass = self.state.to_pass
+        while to_pass:
+            child_id = to_pass[-1]
             child = self.state.children[child_id]
-            if not child.live or child.stuck:
-                continue
-            if child.state is ChildState.STOPPING:
-                return
-            if child_id in child_ids:
-                self.ask_to_stop(child_id, after, reason)
-                return
+            if child.live and not child.stuck:
+                if child.state is ChildState.STOPPING:
+                    return
+                if child_id in child_ids:
+                    self.ask_to_stop(child_id, after, reason)
+                    return
+            to_pass.pop()
 
     # Small tools
 
@@ -636,7 +645,8 @@ class Step:
     def leave_group(self, child_id: str) -> None:
         if self.state.group is not None and child_id in self.state.group.members:
             members = self.state.group.members
-            self.state.group.members = tuple(member for member in members if member != child_id)
+            self.state.group.members = {name: None for name in members if name != child_id}
+            self.state.to_pass = None
 
     def report(
         self,

@@ -96,6 +96,8 @@ class Owner(Protocol):
     def fault(self, kind: EventKind, reason: str) -> None: ...
 
 
+LEFT_MAX = 10  # remembered of a closed mailbox, for the crash report
+
 # What an empty queue is until it is needed: a deque costs 624 bytes, and most actors are idle.
 _NO_MAIL: Any = ()
 
@@ -105,9 +107,9 @@ class MailboxQueue:
 
     __slots__ = (
         "_by_key",
-        "_callers",
         "_closed",
         "_control",
+        "_deferred",
         "_kept",
         "_mail",
         "_postponed",
@@ -115,17 +117,27 @@ class MailboxQueue:
         "counters",
         "frame",
         "in_hand",
+        "left",
         "name",
+        "now",
         "owner",
         "policy",
         "trace",
     )
 
-    def __init__(self, name: str, policy: Mailbox, counters: Counters, owner: Owner) -> None:
+    def __init__(
+        self,
+        name: str,
+        policy: Mailbox,
+        counters: Counters,
+        owner: Owner,
+        now: Callable[[], float],
+    ) -> None:
         self.name = name
         self.policy = policy
         self.counters = counters
         self.owner = owner
+        self.now = now
         self.in_hand: list[Envelope] = []
         self.frame: Frame | None = None  # the handler at work
         self.trace: Trace | None = None
@@ -133,9 +145,10 @@ class MailboxQueue:
         self._control: deque[Envelope] = _NO_MAIL
         self._postponed: deque[Envelope] = _NO_MAIL
         self._kept: Sequence[Envelope] = ()  # in hand at the crash, for the next incarnation
+        self.left: Sequence[str] = ()  # the types of what was in hand, and waited, at the end
         self._senders: deque[_BlockedSender] = _NO_MAIL
         self._by_key: dict[Hashable, Envelope] | None = None
-        self._callers: dict[Caller, None] | None = None  # without their answer, in order of arrival
+        self._deferred: dict[Caller, None] | None = None  # promised an answer after the handler
         self._closed: str | None = None
 
     def __len__(self) -> int:
@@ -149,7 +162,7 @@ class MailboxQueue:
     @property
     def is_owed_nothing(self) -> bool:
         """Say whether nobody waits: no mail, no answer due, no sender held up."""
-        return not (len(self) or self.in_hand or self._callers or self._senders)
+        return not (len(self) or self.in_hand or self._deferred or self._senders)
 
     @property
     def postponed(self) -> int:
@@ -237,14 +250,14 @@ class MailboxQueue:
         return MailboxFull(self.name, self.policy.capacity)
 
     def expect(self, caller: Caller) -> None:
-        """Remember who waits, to be told if the actor ends first."""
-        if self._callers is None:
-            self._callers = {}
-        self._callers[caller] = None
+        """Remember who waits for a deferred answer, to be told if the actor ends first."""
+        if self._deferred is None:
+            self._deferred = {}
+        self._deferred[caller] = None
 
     def forget(self, caller: Caller) -> None:
-        if self._callers is not None:
-            self._callers.pop(caller, None)
+        if self._deferred is not None:
+            self._deferred.pop(caller, None)
 
     def late_reply(self) -> None:
         self.counters.late_replies += 1
@@ -257,17 +270,17 @@ class MailboxQueue:
 
     # The actor's side
 
-    def take_control(self) -> Envelope | None:
-        """Take the next timer, monitor or continuation in hand."""
+    def take(self) -> Envelope | None:
+        """Take in hand the next timer, monitor or continuation, or else the next mail."""
         if not self._control:
-            return None
+            return self.take_mail()
         if self.trace is not None:
             self.trace.took_in_hand()
         envelope = self._control.popleft()
         self.in_hand.append(envelope)
         return envelope
 
-    def take(self) -> Envelope | None:
+    def take_mail(self) -> Envelope | None:
         """Take the next message in hand; what expired is skipped and counted."""
         mail = self._mail
         while mail:
@@ -277,7 +290,7 @@ class MailboxQueue:
             if self._senders:
                 self._admit_sender()
             caller = envelope.caller
-            if caller is None or not (caller.expired or caller.deadline <= trio.current_time()):
+            if caller is None or not (caller.expired or caller.deadline <= self.now()):
                 if self.trace is not None:
                     self.trace.took_in_hand()
                 self.in_hand.append(envelope)
@@ -290,8 +303,11 @@ class MailboxQueue:
     def settle(self) -> None:
         """Count what is in hand as handled."""
         in_hand = self.in_hand
-        if self.trace is not None:
-            for envelope in in_hand:
+        for envelope in in_hand:
+            caller = envelope.caller
+            if caller is not None and caller.deferred and caller.waits:
+                self.expect(caller)
+            if self.trace is not None:
                 self.trace.add("handled", envelope)
         self.counters.handled += len(in_hand)
         in_hand.clear()
@@ -323,8 +339,8 @@ class MailboxQueue:
             self._mail = _NO_MAIL
         if not self._control:
             self._control = _NO_MAIL
-        if not self._callers:
-            self._callers = None
+        if not self._deferred:
+            self._deferred = None
 
     def seal(self, reason: str, error: BaseException | None = None) -> None:
         """Take no more mail; dead-letter what waits; tell its callers and the blocked senders.
@@ -335,6 +351,8 @@ class MailboxQueue:
             return
 
         self._closed = reason
+        in_hand = [one.message_type for one in self.in_hand[:LEFT_MAX]]
+        self.left = (*in_hand, *self.head(LEFT_MAX - len(in_hand)))
         waiting = [*self._control, *self._postponed, *self._mail]
         self._control = self._postponed = self._mail = _NO_MAIL
         self._by_key = None
@@ -357,12 +375,13 @@ class MailboxQueue:
             for envelope in self.in_hand:
                 self.trace.add("crashed", envelope)
         again = [one for one in self.in_hand if crashed and self._may_come_again(one)]
-        self._dead_letter([one for one in self.in_hand if one not in again], "in hand", reason)
+        lost = [one for one in self.in_hand if one not in again]
+        self._dead_letter(lost, "in hand", reason)
         self.in_hand.clear()
         self._kept = again
-        kept = {one.caller for one in again}
-        for caller in [one for one in self._callers or () if one not in kept]:
-            caller.fail(self._down(error, in_hand=True))
+        for caller in [*(self._deferred or ()), *(one.caller for one in lost)]:
+            if caller is not None and caller.waits:
+                caller.fail(self._down(error, in_hand=True))
 
     # Between two incarnations
 
@@ -376,9 +395,8 @@ class MailboxQueue:
         self.counters.redelivered += len(again)
         for envelope in again:
             envelope.attempts += 1
-            if envelope.caller is not None and envelope.caller.waits:
+            if envelope.caller is not None:
                 envelope.caller.post = self
-                self.expect(envelope.caller)
         self.owner.fault(EventKind.REDELIVERED, _described(again))
 
     def take_kept(self) -> Sequence[Envelope]:
@@ -401,9 +419,7 @@ class MailboxQueue:
             self._mail = deque()
         self.counters.sent += 1
         self._mail.append(envelope)
-        if envelope.caller is not None:
-            self.expect(envelope.caller)
-        elif self.policy.overflow is Overflow.COALESCE:
+        if envelope.caller is None and self.policy.overflow is Overflow.COALESCE:
             self._by_key = self._by_key or {}
             self._by_key[self._key(envelope)] = envelope
         if self.trace is not None:
