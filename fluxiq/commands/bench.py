@@ -1,8 +1,8 @@
 """`run.py bench`: what the product does per second, beside the best this machine could do.
 
-Every benchmark writes `{"machine": …, "figures": [{"name", "value", "unit", "aim", "holds"}]}` and
-prints the same as a table. Machines are shared and noisy: the ratio of two figures of one run is
-the figure to quote.
+Every benchmark writes `{"machine": …, "figures": […]}`, each figure with name, value, unit, aim,
+holds and note, and prints the same as a table. Machines are shared and noisy: the ratio of two
+figures of one run is the figure to quote.
 """
 
 import os
@@ -16,8 +16,11 @@ import trio
 from rich.console import Console
 from rich.table import Table
 
+from fluxiq.commands.bench_actors import FAMILIES, Effort, measure_actors
 from fluxiq.commands.bench_payments import measure_payments
 from fluxiq.commands.figures import Report
+
+ROUNDS = 7
 
 
 @click.group()
@@ -35,11 +38,30 @@ def payments(file: Path | None, payments: int, callers: int) -> None:
     _publish(Report(machine=_machine(), figures=figures), file)
 
 
+@bench.command()
+@click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures here.")
+@click.option(
+    "--rounds",
+    default=None,
+    type=click.IntRange(1),
+    help=f"Of each contender, in turns; default: {ROUNDS}.",
+)
+@click.option("--quick", is_flag=True, help="A few seconds in all: the shape, no figures to quote.")
+@click.option("--only", multiple=True, type=click.Choice(list(FAMILIES)), help="May be repeated.")
+def actors(file: Path | None, rounds: int | None, quick: bool, only: tuple[str, ...]) -> None:
+    """The supervision runtime beside bare trio, pykka and Erlang/OTP, in turns."""
+    effort = Effort(rounds=rounds or (1 if quick else ROUNDS), quick=quick)
+    _publish(Report(machine=_machine(), figures=measure_actors(effort, only)), file)
+
+
 def _publish(report: Report, file: Path | None) -> None:
-    table = Table("figure", "value", "unit", "aim", "holds", title=str(report.machine["cpu"]))
+    table = Table(
+        "figure", "value", "unit", "aim", "holds", "note", title=str(report.machine["cpu"])
+    )
     for one in report.figures:
         holds = "" if one.holds is None else ("yes" if one.holds else "no")
-        table.add_row(one.name, f"{one.value:,.2f}", one.unit, one.aim, holds)
+        value = "" if one.value is None else f"{one.value:,.2f}"
+        table.add_row(one.name, value, one.unit, one.aim, holds, one.note)
     Console().print(table)
     if file is not None:
         file.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")

@@ -6,13 +6,17 @@ from msgspec import Struct
 
 
 class Figure(Struct, frozen=True, kw_only=True):
-    """`aim` is in words; `holds` is None where there is none to hold."""
+    """`aim` is in words; `holds` is None where there is none to hold.
+
+    A `value` of None was not measured: the `note` says why.
+    """
 
     name: str
-    value: float
+    value: float | None
     unit: str
     aim: str = ""
     holds: bool | None = None
+    note: str = ""
 
 
 class Report(Struct, frozen=True, kw_only=True):

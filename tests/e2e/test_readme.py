@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
 from actors.start import Addresses, read_addresses
 from tests.support.commands import COMMAND_SECONDS_MAX, Foreground, environment
 from tests.support.platform import ROOT
+from tests.support.terminal_screen import TerminalScreen
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LINES_MAX = 150
@@ -160,6 +162,22 @@ def tree(reader: Reader, command: str) -> None:
     assert reader.run(command).startswith("root (rest_for_one) running")
 
 
+def observe(reader: Reader, command: str) -> None:
+    async def look() -> None:
+        env = {**environment(reader.platform.data_dir), "TERM": "xterm"}
+        with TerminalScreen.open() as screen:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(screen.watch)
+                screen.start(("/bin/sh", "-c", command), ROOT, env)
+                await screen.sees("connected", "root (rest_for_one)", "2 institutions")
+                await screen.press("q")
+                assert await screen.ended() == 0
+                assert screen.is_given_back()
+                nursery.cancel_scope.cancel()
+
+    trio.run(look)
+
+
 def explain(reader: Reader, command: str) -> None:
     assert reader.run(command).startswith("root/gateway/http_api crashes")
 
@@ -186,7 +204,7 @@ def bench(reader: Reader, command: str) -> None:
     report = json.loads(file.read_text())
     assert set(report) == {"machine", "figures"}
     for figure in report["figures"]:
-        assert set(figure) == {"name", "value", "unit", "aim", "holds"}
+        assert set(figure) == {"name", "value", "unit", "aim", "holds", "note"}
         assert figure["value"] > 0, figure
     names = {figure["name"] for figure in report["figures"]}
     assert {"payouts accepted", "charges accepted", "bare echo, around payouts accepted"} <= names
@@ -201,6 +219,7 @@ KNOWN: dict[str, Callable[[Reader, str], None]] = {
     "curl -s localhost:4010/pay ": pay,
     "curl -s localhost:4000/api/v1/pix/payouts ": open_payout,
     ".venv/bin/python run.py tree": tree,
+    ".venv/bin/python run.py observe": observe,
     ".venv/bin/python run.py explain http_api": explain,
     ".venv/bin/python run.py simulate runtime ": simulate,
     ".venv/bin/python run.py --help": show_help,
