@@ -11,10 +11,8 @@ from supervisors.errors import UnknownMessage
 from supervisors.events import EventKind
 from supervisors.mailbox import Mailbox
 from supervisors.redaction import SECRET_WORDS, redacted
-from supervisors.spec import Backoff, ChildSpec, Restart
+from supervisors.spec import BACKOFF, Backoff, ChildSpec, Restart
 from supervisors.state_change import checked_changes
-
-BACKOFF = Backoff()
 
 
 class Timer:

@@ -67,6 +67,10 @@ class MailboxStatistics(NamedTuple):
     redelivered: int
 
 
+# Shared by all that never got a message: a snapshot of ten thousand makes no record for each.
+_NO_MAIL_YET = MailboxStatistics(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+
+
 class Counters:
     """The counts behind MailboxStatistics; one object for all incarnations of a child."""
 
@@ -174,6 +178,8 @@ class MailboxQueue:
 
     def statistics(self) -> MailboxStatistics:
         counts = self.counters
+        if not counts.sent:
+            return _NO_MAIL_YET
         return MailboxStatistics(
             counts.sent,
             counts.handled,

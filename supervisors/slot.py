@@ -366,8 +366,11 @@ class Slot:
         done = trio.Event()
         answers: list[Any] = []
         errors: list[Exception] = []
+        gave_up = False
 
         def act() -> None:
+            if gave_up:
+                return  # whoever asked was told that nothing came of it
             try:
                 answers.append(action())
             except Exception as error:  # noqa: BLE001 -- raised again, in whoever asked
@@ -375,8 +378,11 @@ class Slot:
             done.set()
 
         body.handle_between(act)
-        with trio.move_on_after(limit):
-            await done.wait()
+        try:
+            with trio.move_on_after(limit):
+                await done.wait()
+        finally:
+            gave_up = True
         if errors:
             raise errors[0]
         if not answers:

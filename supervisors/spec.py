@@ -53,6 +53,9 @@ class Backoff:
     stable_after: float = 10.0
 
 
+BACKOFF = Backoff()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
     """One worker. Times in seconds; `shutdown` may be INFINITY.
@@ -65,7 +68,7 @@ class ChildSpec:
     restart: Restart = Restart.PERMANENT
     shutdown: float = 5.0
     start_timeout: float = 30.0
-    backoff: Backoff = Backoff()
+    backoff: Backoff = BACKOFF
     significant: bool = False
     name: str | None = None
     phase: str | None = None  # of the shutdown
@@ -88,7 +91,7 @@ class SupervisorSpec:
     restart: Restart = Restart.PERMANENT
     shutdown: float = INFINITY
     start_timeout: float = INFINITY
-    backoff: Backoff = Backoff()
+    backoff: Backoff = BACKOFF
     significant: bool = False
     name: str | None = None
     phase: str | None = None  # of the shutdown
@@ -115,7 +118,7 @@ class DynamicSpec:
     restart: Restart = Restart.PERMANENT
     shutdown: float = INFINITY
     start_timeout: float = INFINITY
-    backoff: Backoff = Backoff()
+    backoff: Backoff = BACKOFF
     significant: bool = False
     name: str | None = None
     phase: str | None = None  # of the shutdown
@@ -187,16 +190,19 @@ def _problems_of_times(spec: Spec) -> Iterator[tuple[str, str]]:
         yield "start_timeout", f"{spec.start_timeout!r} must be seconds > 0"
     if not isinstance(spec.backoff, Backoff):
         yield "backoff", f"{spec.backoff!r} is not a Backoff"
-        return
+    elif spec.backoff is not BACKOFF:  # which most children share, and is right
+        yield from _problems_of_backoff(spec.backoff)
 
+
+def _problems_of_backoff(backoff: Backoff) -> Iterator[tuple[str, str]]:
     for field, least in (("initial", 0), ("factor", 1), ("cap", 0), ("stable_after", 0)):
-        value = getattr(spec.backoff, field)
+        value = getattr(backoff, field)
         if not _at_least(value, least) or value == INFINITY:
             yield f"backoff.{field}", f"{value!r} must be a finite number >= {least}"
-    if not _at_least(spec.backoff.jitter, 0) or spec.backoff.jitter > 1:
-        yield "backoff.jitter", f"{spec.backoff.jitter!r} must be a share between 0 and 1"
-    if spec.backoff.cap < spec.backoff.initial:
-        yield "backoff.cap", f"{spec.backoff.cap!r} is below backoff.initial"
+    if not _at_least(backoff.jitter, 0) or backoff.jitter > 1:
+        yield "backoff.jitter", f"{backoff.jitter!r} must be a share between 0 and 1"
+    if backoff.cap < backoff.initial:
+        yield "backoff.cap", f"{backoff.cap!r} is below backoff.initial"
 
 
 def _problems_of_budget(spec: SupervisorSpec | DynamicSpec) -> Iterator[tuple[str, str]]:
