@@ -82,6 +82,7 @@ def webhook_sender(branch: Branch, endpoint_id: str) -> ChildSpec:
                 await pace.wait()
                 try:
                     full = await _deliver(branch, sender, endpoint, ended)
+                    ended.tell(context)
                     weather.cleared()
                 except (Unavailable, Unknown) as error:
                     await weather.ride_out(error)
@@ -100,11 +101,23 @@ class _Ended:
 
     attempts: list[DeliveryAttempt] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    delivered: int = 0  # and on paper, since this sender started
+    failed: int = 0
+    told: tuple[int, int] = (0, 0)
 
     async def write_down(self, store: Store) -> None:
         if self.attempts:
             await store.finish_deliveries(self.attempts, self.steps)
+            delivered = sum(one.delivered for one in self.attempts)
+            self.delivered += delivered
+            self.failed += len(self.attempts) - delivered
             self.attempts, self.steps = [], []
+
+    def tell(self, context: Context) -> None:
+        """Let whoever looks at the tree see what goes out."""
+        if self.told != (self.delivered, self.failed):
+            self.told = (self.delivered, self.failed)
+            context.report(delivered=self.delivered, failed=self.failed)
 
 
 async def _deliver(

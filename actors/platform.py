@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from actors.crash_book import CrashBook
 from actors.embedded import DataDirectory
 from actors.servers import Servers
 from actors.slot import Slot
@@ -17,6 +18,7 @@ from fluxiq.cache import Cache
 from fluxiq.providers import ProviderAddress
 from fluxiq.stores.pool import Postgres
 from fluxiq.telemetry.metrics import Metrics
+from supervisors import Hogs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +39,13 @@ class Platform:
     servers: Servers
     tenants: OpenTenants
     metrics: Metrics
+    crash_book: CrashBook
     hub: Hub
     http_port: int
     simulator_port: int
     clock: SystemClock = field(default_factory=SystemClock)
     ids: SystemIds = field(default_factory=SystemIds)
+    hogs: Hogs = field(default_factory=Hogs)
     host: Slot[AsyncioHost] = field(default_factory=lambda: Slot("asyncio host"))
     links: Slot[PlatformLinks] = field(default_factory=lambda: Slot("infrastructure"))
 

@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import structlog
 
+from actors.crash_book import CrashBook
 from actors.embedded import DataDirectory
+from actors.embedded.directory import refusing
 from actors.platform import Platform
 from actors.servers import Servers
 from actors.stopping import PHASES
@@ -77,10 +79,23 @@ async def open_platform(settings: Settings) -> AsyncIterator[Running]:
 
     Raises StartRefused with one sentence that names the room which could not start.
     """
-    with DataDirectory.open(settings.data_dir) as directory:
-        platform = _platform(settings, directory)
+    with ExitStack() as stack:
+        directory = stack.enter_context(DataDirectory.open(settings.data_dir))
+        with refusing(directory.path):
+            book = stack.enter_context(CrashBook.open(directory.run / "crashes"))
+        platform = _platform(settings, directory, book)
+        if settings.diagnostics.watch_hogs:
+            platform.hogs.switch_on()
+        stack.callback(platform.hogs.switch_off)
+
+        def told(event: Event) -> None:
+            _tell(event)
+            book.note(event)
+
         try:
-            async with open_tree(tree_of(platform), on_event=_tell, phases=PHASES) as tree:
+            async with open_tree(
+                tree_of(platform), on_open=book.attach, on_event=told, phases=PHASES
+            ) as tree:
                 _leave_address(platform)
                 yield Running(platform, tree)
         except StartFailed as failed:
@@ -98,7 +113,7 @@ def read_addresses(data_dir: str | Path) -> Addresses:
         ) from None
 
 
-def _platform(settings: Settings, directory: DataDirectory) -> Platform:
+def _platform(settings: Settings, directory: DataDirectory, book: CrashBook) -> Platform:
     metrics = Metrics()
     return Platform(
         settings=settings,
@@ -106,6 +121,7 @@ def _platform(settings: Settings, directory: DataDirectory) -> Platform:
         servers=Servers(settings, directory),
         tenants=OpenTenants(one.ispb for one in settings.institutions),
         metrics=metrics,
+        crash_book=book,
         hub=Hub(metrics.connections),
         http_port=settings.http.port or directory.port("http"),
         simulator_port=settings.simulator.port or directory.port("simulator"),

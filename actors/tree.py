@@ -5,12 +5,14 @@ A stop goes in phases (actors/stopping.py): the doors, the workflows, the ledger
 couriers; then what is left in reverse start order, the servers last.
 """
 
-from actors.admin_socket import admin_read_socket, admin_socket
+from actors.admin.diagnostics import diagnostic_verbs
+from actors.admin.socket import admin_read_socket, admin_socket
 from actors.http_api import http_api
 from actors.infrastructure import asyncio_host, platform_links
 from actors.institution import institution
 from actors.platform import Platform
 from actors.simulator import simulator
+from actors.watchdog import stall_watchdog
 from supervisors import DynamicSpec, Strategy, SupervisorSpec
 
 
@@ -80,5 +82,9 @@ def operations(platform: Platform) -> SupervisorSpec:
         strategy=Strategy.ONE_FOR_ONE,
         max_restarts=20,
         max_seconds=60.0,
-        children=[admin_socket(platform), admin_read_socket(platform)],
+        children=[
+            stall_watchdog(platform),
+            admin_socket(platform, diagnostic_verbs(platform)),
+            admin_read_socket(platform, diagnostic_verbs(platform)),
+        ],
     )

@@ -83,6 +83,11 @@ class Log(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     level: Literal["debug", "info", "warning", "error"]
 
 
+class Diagnostics(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    stall_seconds: Seconds
+    watch_hogs: bool
+
+
 class ProviderLink(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A gateway connection: which adapter, where, and under which name its callbacks arrive."""
 
@@ -112,6 +117,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     webhooks: Webhooks
     simulator: Simulator
     log: Log
+    diagnostics: Diagnostics
     institutions: tuple[Institution, ...] = ()
 
 

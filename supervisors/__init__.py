@@ -5,6 +5,16 @@ from supervisors.admission import AdmissionStatistics, RestartAdmission
 from supervisors.caller import Caller, Envelope
 from supervisors.change import FieldChange, SpecPlan, StalePlan
 from supervisors.context import Context
+from supervisors.diagnostics.crash_report import (
+    CrashReport,
+    crash_report,
+    fingerprint_of,
+    is_crash,
+)
+from supervisors.diagnostics.crash_report import headline as crash_headline
+from supervisors.diagnostics.hogs import Hog, Hogs, HogsStatistics
+from supervisors.diagnostics.masking import masked_text
+from supervisors.diagnostics.watchdog import Stall, StallWatchdog
 from supervisors.errors import (
     AmbiguousName,
     BudgetSpent,
@@ -99,6 +109,7 @@ __all__ = [
     "ChildSpec",
     "ChildState",
     "Context",
+    "CrashReport",
     "Deferred",
     "Diff",
     "Down",
@@ -112,6 +123,9 @@ __all__ = [
     "FieldChange",
     "Group",
     "GroupChange",
+    "Hog",
+    "Hogs",
+    "HogsStatistics",
     "Ignore",
     "IllegalAction",
     "IllegalTransition",
@@ -152,6 +166,8 @@ __all__ = [
     "Spec",
     "SpecPlan",
     "StalePlan",
+    "Stall",
+    "StallWatchdog",
     "StartFailed",
     "StateMachine",
     "StateRefused",
@@ -177,7 +193,12 @@ __all__ = [
     "WakingRef",
     "Watch",
     "collapse",
+    "crash_headline",
+    "crash_report",
     "describe",
+    "fingerprint_of",
+    "is_crash",
+    "masked_text",
     "open_tree",
     "passivator",
     "validate",

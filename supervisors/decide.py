@@ -420,7 +420,8 @@ class Step:
 
     def join_group(self, child_id: str, due: float) -> bool:
         child = self.state.children[child_id]
-        if child.held:
+        over = child.state is ChildState.DONE and child.spec.phase in self.state.closed_phases
+        if child.held or over:
             return False
 
         if child.state is ChildState.STOPPING:

@@ -189,5 +189,13 @@ def describe(error: BaseException) -> str:
     """Put an error in one line: type and message; for a group, its members."""
     if isinstance(error, BaseExceptionGroup):
         return "; ".join(describe(member) for member in error.exceptions)
-    text = str(error)
+    text = message_of(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def message_of(error: BaseException) -> str:
+    """Return an error's text. A `__str__` that raises in turn must not hide what it belongs to."""
+    try:
+        return str(error)
+    except Exception as second:  # noqa: BLE001 -- it is anybody's code
+        return f"(its __str__ raised {type(second).__name__})"

@@ -72,9 +72,10 @@ class PhasedStop:
         self.stop_the_rest()
 
     async def stop_phase(self, name: str, limit: float) -> None:
-        self.runtime.closed_phases.add(name)
+        self.runtime.close_phase(name)
         now, waiters = trio.current_time(), {}
-        for branch, child_id in list(_members(self.runtime.root, name)):
+        members = [one for one in phase_children(self.runtime.root, name) if _is_up(*one)]
+        for branch, child_id in reversed(members):
             waiter = waiters[branch.child_path(child_id)] = Waiter(child_id, "down")
             reason = f"{self.reason} ({name})"
             self.runtime.post(branch, StopChild(now, child_id, reason, self.cause), waiter)
@@ -106,14 +107,18 @@ class PhasedStop:
         )
 
 
-def _members(branch: Branch, phase: str) -> Iterator[tuple[Branch, str]]:
-    """Yield the children of a phase that are not down, last first; nothing below them."""
-    for child_id, child in reversed(branch.state.children.items()):
+def phase_children(branch: Branch, phase: str) -> Iterator[tuple[Branch, str]]:
+    """Yield the children of a phase, in start order; nothing below them."""
+    for child_id, child in branch.state.children.items():
         if child.spec.phase == phase:
-            if child.live or child.wanted:
-                yield branch, child_id
+            yield branch, child_id
         elif child_id in branch.branches:
-            yield from _members(branch.branches[child_id], phase)
+            yield from phase_children(branch.branches[child_id], phase)
+
+
+def _is_up(branch: Branch, child_id: str) -> bool:
+    child = branch.state.children[child_id]
+    return child.live or child.wanted
 
 
 async def _gone(waiter: Waiter) -> None:

@@ -145,6 +145,7 @@ class State:
     live: int = 0
     outcome: Outcome | None = None
     at_once: bool = False
+    closed_phases: frozenset[str] = frozenset()  # of the shutdown: nothing in them starts again
     # While children stop one by one: whom `stop_next` has not passed yet, in start order. Without
     # it, the stop of ten thousand would look at fifty million. None: look at all of them anew.
     to_pass: list[str] | None = field(default=None, compare=False, repr=False)

@@ -5,7 +5,7 @@ one nursery that nobody outside can cancel. So a stop always goes through `decid
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import Context as Variables
 from contextvars import copy_context
 from dataclasses import replace
@@ -145,6 +145,27 @@ class Runtime:
         for child_id in rest:
             branch = None if branch is None else branch.branches.get(child_id)
         return branch
+
+    def close_phase(self, name: str) -> None:
+        """Let nothing in a phase of the shutdown start again."""
+        self.closed_phases.add(name)
+        self._tell_phases()
+
+    def open_phase(self, name: str) -> None:
+        self.closed_phases.discard(name)
+        self._tell_phases()
+
+    def _tell_phases(self) -> None:
+        for branch in self._branches():
+            branch.state.closed_phases = frozenset(self.closed_phases)
+
+    def _branches(self) -> Iterator[Branch]:
+        """Yield every supervisor that runs now."""
+        waiting = [self.root]
+        while waiting:
+            branch = waiting.pop()
+            yield branch
+            waiting.extend(branch.branches.values())
 
     # What slots ask for
 
@@ -342,6 +363,7 @@ class Runtime:
             for child in branch.specs(self._check_spec)
         ]
         branch.state = initial(spec, key, children, now)
+        branch.state.closed_phases = frozenset(self.closed_phases)
         return branch
 
     def _say_ready(self, branch: Branch) -> None:
@@ -436,10 +458,7 @@ class Runtime:
     def _dismiss_waiters(self) -> None:
         """Let nobody wait for a runtime that has ended, or failed."""
         waiting = [waiter for _, _, waiter in self._inbox if waiter is not None]
-        branches = [self.root]
-        while branches:
-            branch = branches.pop()
-            branches.extend(branch.branches.values())
+        for branch in self._branches():
             waiting.extend(one for several in branch.waiters.values() for one in several)
             branch.waiters.clear()
         for waiter in waiting:

@@ -12,6 +12,7 @@ from supervisors.change import SpecPlan, StalePlan, apply_change, plan_change
 from supervisors.errors import (
     AmbiguousName,
     ChildRefused,
+    InvalidSpec,
     NoChild,
     NoProcess,
     NotQuarantined,
@@ -24,7 +25,7 @@ from supervisors.events import Event, EventKind, EventLog
 from supervisors.explain import Explanation, explain, explain_root
 from supervisors.groups import Group
 from supervisors.monitors import Monitor
-from supervisors.phases import PhasedStop, ShutdownPhases
+from supervisors.phases import PhasedStop, ShutdownPhases, phase_children
 from supervisors.registry import Ref, Registry
 from supervisors.slot import History, Slot
 from supervisors.snapshot import Node, NodeStatistics, Snapshot, node_of, take_snapshot
@@ -52,6 +53,7 @@ async def open_tree(
     spec: SupervisorSpec | DynamicSpec,
     *,
     seed: int | None = None,
+    on_open: "Callable[[Tree], None] | None" = None,
     on_event: Callable[[Event], None] | None = None,
     on_step: OnStep | None = None,
     admission: RestartAdmission = ADMISSION,
@@ -60,11 +62,11 @@ async def open_tree(
     """Run a tree for the length of the block; entered once every child is ready.
 
     Leaving the block, or cancelling it from outside, stops the children in reverse order.
-    `seed` fixes the jitter of restarts. `on_event` is called at once for each event; it must
-    not wait; so is `on_step`, after each decision. `admission` limits restarts over the whole
-    tree. With `phases` an ordered stop goes phase by phase first. Raises InvalidSpec,
-    StartFailed (naming the child) and, if the root gave up and `wait` has not said so yet,
-    RootFailed.
+    `seed` fixes the jitter of restarts. `on_open` is called with the tree before anything
+    starts. `on_event` is called at once for each event; it must not wait; so is `on_step`, after
+    each decision. `admission` limits restarts over the whole tree. With `phases` an ordered stop
+    goes phase by phase first. Raises InvalidSpec, StartFailed (naming the child) and, if the root
+    gave up and `wait` has not said so yet, RootFailed.
     """
     validate(spec)
     if phases is not None:
@@ -77,6 +79,8 @@ async def open_tree(
         admission=admission,
         phases=phases,
     )
+    if on_open is not None:
+        on_open(tree)
     raised: BaseException | None = None
     async with trio.open_nursery() as outer:
         sentinel = trio.CancelScope()
@@ -204,7 +208,8 @@ class Tree:
     async def restart_child(self, path: str, *, reason: str = "") -> object:
         """Stop a child if it is up, start it, and return the value it was ready with.
 
-        Costs no restart budget; ends a backoff or a quarantine. Raises NoChild or StartFailed.
+        Costs no restart budget; ends a backoff or a quarantine. Raises NoChild, StartFailed, or
+        ChildRefused if its shutdown phase is over.
         """
         branch, child_id = self._parent_of(path)
         return await self._restart_child(branch, child_id, EventKind.REQUESTED, "restart", reason)
@@ -212,13 +217,60 @@ class Tree:
     async def release(self, path: str, *, reason: str = "") -> object:
         """Let a quarantined child start again, with a fresh budget; return as restart_child.
 
-        Raises NoChild, NotQuarantined or StartFailed.
+        Raises NotQuarantined, and what restart_child raises.
         """
         branch, child_id = self._parent_of(path)
         state = branch.state.children[child_id].state
         if state is not ChildState.QUARANTINED:
             raise NotQuarantined(path, str(state))
         return await self._restart_child(branch, child_id, EventKind.RELEASED, "release", reason)
+
+    @property
+    def closed_phases(self) -> tuple[str, ...]:
+        """The shutdown phases whose children are kept down now, in their order."""
+        plan = () if self._phases is None else self._phases.phases
+        return tuple(name for name, _ in plan if name in self.runtime.closed_phases)
+
+    def phase(self, name: str) -> tuple[Node, ...]:
+        """Return the children of a shutdown phase, in start order. Raises InvalidSpec."""
+        self._limit_of(name)
+        found = phase_children(self.runtime.root, name)
+        return tuple(node_of(branch, branch.state.children[one]) for branch, one in found)
+
+    async def close_phase(self, name: str, *, reason: str = "") -> None:
+        """Stop the children of a shutdown phase, and keep them down whatever restarts above them.
+
+        Returns when they are down, or the limit of the phase has passed. Doing it twice is doing
+        it once. Raises InvalidSpec, and ChildRefused once the tree stops.
+        """
+        limit, plan = self._limit_of(name), self._phases_of_a_tree_that_stays()
+        cause = self._request(self.runtime.root, "", f"close phase {name}", reason)
+        stop = PhasedStop(self.runtime, plan, reason or "asked to close", cause)
+        await stop.stop_phase(name, limit)
+
+    async def open_phase(self, name: str, *, reason: str = "") -> None:
+        """Start the children of a closed phase again, in start order, also those stopped alone.
+
+        Doing it twice is doing it once. Raises InvalidSpec, ChildRefused once the tree stops, and
+        StartFailed for the first that did not start, when all others were asked to.
+        """
+        self._limit_of(name)
+        self._phases_of_a_tree_that_stays()
+        if name not in self.runtime.closed_phases:
+            return
+        self._request(self.runtime.root, "", f"open phase {name}", reason)
+        self.runtime.open_phase(name)
+        failed: SupervisionError | None = None
+        for branch, child_id in list(phase_children(self.runtime.root, name)):
+            child = branch.state.children.get(child_id)
+            if child is None or not child.held or name in self.runtime.closed_phases:
+                continue  # it went meanwhile, never was down, or the phase is closed again
+            try:
+                await self.restart_child(branch.child_path(child_id), reason=reason)
+            except SupervisionError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
 
     def stop(self, reason: str) -> None:
         """Ask for an ordered stop; a second call stops everything at once, without limits."""
@@ -298,7 +350,8 @@ class Tree:
     def why(self, path: str) -> tuple[Event, ...]:
         """Return the last transition of a node and what led to it, newest first. Raises NoChild."""
         flight = self.flight(path)
-        return self._log.chain(flight[-1]) if flight else ()
+        last = flight[-1] if flight else self._first_start(path)
+        return () if last is None else self._log.chain(last)
 
     def flight(self, path: str) -> tuple[Event, ...]:
         """Return the last events of a node, oldest first, over all incarnations.
@@ -438,6 +491,43 @@ class Tree:
             raise NoChild(path)
         return branch, child_id
 
+    def _limit_of(self, phase: str) -> float:
+        limits = {} if self._phases is None else dict(self._phases.phases)
+        if phase not in limits:
+            raise InvalidSpec("phases", "name", f"{phase!r} is none of {', '.join(limits)}")
+        return limits[phase]
+
+    def _phases_of_a_tree_that_stays(self) -> ShutdownPhases:
+        assert self._phases is not None
+        if self._stop_asked:
+            raise ChildRefused(self.runtime.root.path, "it is stopping")
+        return self._phases
+
+    def _first_start(self, path: str) -> Event | None:
+        """Give the one event that no flight recorder keeps, so that idle children stay small.
+
+        The log of all has it for a while, with whoever asked for it; later it is made again of
+        what the supervisor still knows. None if the child has not been up yet, or is the root.
+        """
+        if path == self.runtime.root.path:
+            return None
+        branch, child_id = self._parent_of(path)
+        child = branch.state.children[child_id]
+        told = child.told
+        if told is None or told.kind is not EventKind.STARTED or child.ready_at is None:
+            return None
+        for event in reversed(self._log.recent()):
+            if event.id == told.event:
+                return event
+
+        # A child of the spec started because its supervisor did: what led to that led here too.
+        cause = 0
+        for event in branch.history.events or ():
+            if event.kind is EventKind.STARTED and not child.requested:
+                cause = event.cause
+        at, reason = child.ready_at, told.reason
+        return Event(told.kind, path, child.incarnation, reason, None, at, told.event, cause)
+
     def _check_phase(self, spec: Spec, path: str) -> None:
         if self._phases is not None:
             self._phases.check(spec, path)
@@ -485,6 +575,9 @@ class Tree:
     async def _restart_child(
         self, branch: Branch, child_id: str, kind: EventKind, what: str, reason: str
     ) -> object:
+        phase = branch.state.children[child_id].spec.phase
+        if phase in self.runtime.closed_phases:
+            raise ChildRefused(branch.child_path(child_id), f"its shutdown phase {phase} is over")
         text = f"{what}: {reason}" if reason else what
         cause = self._tell(kind, branch.child_path(child_id), text)
         waiter = Waiter(child_id, "up")

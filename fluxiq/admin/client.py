@@ -1,6 +1,6 @@
 """Asking a running platform over its admin socket."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from fluxiq.errors import Refused, Unavailable
 
 ANSWER_SECONDS_MAX = 30.0  # a stop or restart takes as long as the child's limits
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
+RECEIVE_BYTES = 256 * 1024
 
 
 async def ask_tree(socket: Path) -> TreeView:
@@ -24,24 +25,41 @@ async def ask(socket: Path, verb: str, **arguments: Any) -> Any:
     return await _ask(socket, verb, arguments)
 
 
-async def watch(socket: Path) -> AsyncIterator[TreeView | DiffView]:
-    """The live tree, then what changes. Raises Unavailable when the platform is gone."""
+async def watch(socket: Path) -> AsyncGenerator[TreeView | DiffView, None]:
+    """The live tree, then what changes. Raises Refused, and Unavailable when the platform is gone.
+
+    Close it (`aclosing`) to stop watching.
+    """
     question = Question(version=VERSION, verb="watch")
     try:
         async with await trio.open_unix_socket(socket) as stream:
             await stream.send_all(line(question))
-            waiting = b""
-            while data := await stream.receive_some():
-                *whole, waiting = (waiting + data).split(b"\n")
-                for raw in whole:
-                    answer = read_reply(raw).answer
-                    if "changed" in answer:
-                        yield msgspec.convert(answer, DiffView)
-                    else:
-                        yield msgspec.convert(answer, TreeView)
+            waiting = bytearray()
+            while data := await stream.receive_some(RECEIVE_BYTES):
+                # Only what is new can hold the end of a line: a wide tree comes in many pieces.
+                searched = len(waiting)
+                waiting += data
+                while (end := waiting.find(b"\n", searched)) >= 0:
+                    yield _change(bytes(waiting[:end]))
+                    del waiting[: end + 1]
+                    searched = 0
+                if len(waiting) > ANSWER_BYTES_MAX:
+                    raise Unavailable("platform", f"a line of over {ANSWER_BYTES_MAX} bytes")
     except (OSError, trio.BrokenResourceError):
         raise Unavailable("platform", f"nobody answers at {socket}; is it running?") from None
     raise Unavailable("platform", "it hung up; is it stopping?")
+
+
+def _change(raw: bytes) -> TreeView | DiffView:
+    try:
+        reply = read_reply(raw)
+        if reply.error is not None:
+            raise Refused(reply.error.code, reply.error.message)
+        if isinstance(reply.answer, dict) and "changed" in reply.answer:
+            return msgspec.convert(reply.answer, DiffView)
+        return msgspec.convert(reply.answer, TreeView)
+    except msgspec.DecodeError as error:  # of which a ValidationError is one
+        raise Unavailable("platform", f"what it says makes no sense: {error}") from None
 
 
 async def _ask(socket: Path, verb: str, arguments: dict[str, Any]) -> object:

@@ -58,10 +58,14 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TreeView(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole tree, parents before children, siblings in start order."""
+    """The whole tree, parents before children, siblings in start order.
+
+    `closed_phases` are the shutdown phases that are kept down: by `drain`, or by a stop.
+    """
 
     revision: int
     nodes: tuple[NodeView, ...]
+    closed_phases: tuple[str, ...] = ()
 
 
 class DiffView(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,17 +75,20 @@ class DiffView(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     changed: tuple[NodeView, ...]
     removed: tuple[str, ...]
+    closed_phases: tuple[str, ...] = ()
 
 
 def line(message: Question | Reply) -> bytes:
-    return msgspec.json.encode(message) + b"\n"
+    """One line. What JSON has no word for is told as Python shows it."""
+    return msgspec.json.encode(message, enc_hook=repr) + b"\n"
 
 
 def read_question(raw: bytes) -> Question | Fault:
     """The question on a line, or what is wrong with it."""
     try:
         question = msgspec.json.decode(raw, type=Question)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # A text that is no UTF-8 and brackets ten thousand deep have errors of their own.
         return Fault(code="malformed", message=str(error))
     if question.version != VERSION:
         return Fault(code="wrong_version", message=f"this platform speaks version {VERSION}")

@@ -6,7 +6,10 @@ import click
 
 from fluxiq.commands.bench import bench
 from fluxiq.commands.demo import demo
+from fluxiq.commands.diagnose import COMMANDS as DIAGNOSES
+from fluxiq.commands.observe import observe
 from fluxiq.commands.operate import COMMANDS
+from fluxiq.commands.operate_platform import COMMANDS as PLATFORM_COMMANDS
 from fluxiq.commands.simulate import simulate
 from fluxiq.commands.tree import tree
 from fluxiq.commands.up import up
@@ -21,7 +24,18 @@ def cli() -> None:
     """FluxiQ Core: PIX payments for many institutions on one supervised tree."""
 
 
-for command in (up, demo, tree, *COMMANDS, verify, simulate, bench):
+for command in (
+    up,
+    demo,
+    tree,
+    observe,
+    *COMMANDS,
+    *PLATFORM_COMMANDS,
+    *DIAGNOSES,
+    verify,
+    simulate,
+    bench,
+):
     cli.add_command(command)
 
 

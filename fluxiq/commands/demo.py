@@ -8,7 +8,7 @@ import click
 import httpx
 import trio
 
-from actors.admin_socket import tree_view
+from actors.admin.views import tree_view
 from actors.start import Running, open_platform
 from fluxiq import settings as config
 from fluxiq.admin.render import render_tree

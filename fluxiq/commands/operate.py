@@ -3,148 +3,156 @@
 NAME is a path (`root/institutions/…`), a registered name, or the end of a path if only one has it.
 """
 
-import json
-from pathlib import Path
-from typing import Any
+from contextlib import aclosing
 
 import click
 import trio
 
-from actors.start import read_addresses
-from fluxiq import settings
-from fluxiq.admin.client import ask, watch
-from fluxiq.admin.protocol import NodeView, TreeView
-from fluxiq.admin.render import render_event, render_inspection
+from fluxiq.admin.client import watch
+from fluxiq.admin.render import Changes
+from fluxiq.admin.render_process import (
+    render_inspection,
+    render_statistics,
+    render_trace,
+    render_why,
+)
+from fluxiq.commands.asking import (
+    ask_platform,
+    field_and_value,
+    json_option,
+    print_json,
+    reason_option,
+    socket_path,
+    yes_option,
+)
 
 _name = click.argument("name")
-_reason = click.option("--reason", default="", help="why; it is told and written down")
-_yes = click.option("--yes", is_flag=True, help="do it: without this it is refused")
-
-
-def _socket() -> Path:
-    return Path(read_addresses(settings.load().data_dir).admin_socket)
-
-
-def _ask(verb: str, **arguments: Any) -> Any:
-    async def main() -> Any:
-        return await ask(_socket(), verb, **arguments)
-
-    return trio.run(main)
-
-
-def _print_json(answer: object) -> None:
-    click.echo(json.dumps(answer, indent=2, ensure_ascii=False, default=str))
+_set = click.option("--set", "changes", multiple=True, required=True, metavar="FIELD=VALUE")
 
 
 @click.command()
 @_name
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def inspect(name: str, *, as_json: bool) -> None:
     """Show one process: state, spec, mailbox, where it waits, and its last events."""
-    answer = _ask("inspect", name=name)
-    _print_json(answer) if as_json else click.echo(render_inspection(answer))
+    answer = ask_platform("inspect", name=name)
+    print_json(answer) if as_json else click.echo(render_inspection(answer))
 
 
 @click.command()
 @_name
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def why(name: str, *, as_json: bool) -> None:
     """Show what led to the last transition of a process, back to the first cause."""
-    answer = _ask("why", name=name)
-    if as_json:
-        _print_json(answer)
-    elif not answer:
-        click.echo(f"{name}: nothing has happened to it since it started")
-    else:
-        for number, event in enumerate(answer):
-            click.echo(("because " if number else "") + render_event(event))
+    answer = ask_platform("why", name=name)
+    print_json(answer) if as_json else click.echo(render_why(name, answer))
 
 
 @click.command()
 @_name
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def explain(name: str, *, as_json: bool) -> None:
     """Say what would happen if a process crashed now, touching nothing."""
-    answer = _ask("explain", name=name)
-    _print_json(answer) if as_json else click.echo("\n".join(answer["steps"]))
+    answer = ask_platform("explain", name=name)
+    print_json(answer) if as_json else click.echo("\n".join(answer["steps"]))
 
 
 @click.command()
 @_name
-def statistics(name: str) -> None:
+@json_option
+def statistics(name: str, *, as_json: bool) -> None:
     """Show the counts of a process."""
-    _print_json(_ask("statistics", name=name))
+    answer = ask_platform("statistics", name=name)
+    print_json(answer) if as_json else click.echo(render_statistics(answer))
 
 
 @click.command("state")
 @_name
 def get_state(name: str) -> None:
     """Show the state of an actor, secrets masked."""
-    _print_json(_ask("get_state", name=name))
+    print_json(ask_platform("get_state", name=name))
 
 
 @click.command("watch")
 def watch_tree() -> None:
     """Print what changes in the tree, until Ctrl-C."""
-
-    async def main() -> None:
-        states: dict[str, tuple[str, int]] = {}
-        async for change in watch(_socket()):
-            nodes = change.nodes if isinstance(change, TreeView) else change.changed
-            for node in nodes:
-                if states.get(node.path) != (node.state, node.incarnation):
-                    states[node.path] = (node.state, node.incarnation)
-                    click.echo(_changed_line(node))
-            for path in () if isinstance(change, TreeView) else change.removed:
-                states.pop(path, None)
-                click.echo(f"removed      {path}")
-
-    trio.run(main)
+    trio.run(_print_changes)
 
 
-def _changed_line(node: NodeView) -> str:
-    said = node.reason or (node.last_exit or "" if node.state != "running" else "")
-    return f"{node.state:<12} {node.path} #{node.incarnation} {said}".rstrip()
+async def _print_changes() -> None:
+    told = Changes()
+    async with aclosing(watch(socket_path())) as changes:
+        async for change in changes:
+            for line in told.lines(change):
+                click.echo(line)
 
 
 def _deed(verb: str, help_text: str) -> click.Command:
     @click.command(verb, help=help_text)
     @_name
-    @_reason
-    @_yes
+    @reason_option
+    @yes_option
     def command(name: str, reason: str, *, yes: bool) -> None:
-        answer = _ask(verb, name=name, reason=reason, yes=yes)
+        answer = ask_platform(verb, name=name, reason=reason, yes=yes)
         click.echo(f"{verb}: {answer['path']}")
 
     return command
 
 
 @click.command()
+@click.argument("supervisor")
+@click.argument("key")
+@reason_option
+@yes_option
+def start(supervisor: str, key: str, reason: str, *, yes: bool) -> None:
+    """Start a child of a dynamic supervisor by its key."""
+    answer = ask_platform("start", name=supervisor, key=key, reason=reason, yes=yes)
+    click.echo(f"start: {answer['path']}")
+
+
+@click.command("replace-state")
 @_name
-@click.option("--set", "changes", multiple=True, required=True, metavar="FIELD=VALUE")
-@_reason
-@_yes
+@_set
+@reason_option
+@yes_option
+def replace_state(name: str, changes: tuple[str, ...], reason: str, *, yes: bool) -> None:
+    """Set attributes of an actor between two messages, all or none."""
+    wanted = dict(map(field_and_value, changes))
+    answer = ask_platform("replace_state", name=name, changes=wanted, reason=reason, yes=yes)
+    click.echo(f"replace-state: {answer['path']}: {', '.join(wanted)}")
+
+
+@click.command()
+@_name
+@click.option("--size", type=int, help="keep the last SIZE messages from now on; 0 ends the trace")
+@reason_option
+@yes_option
+def trace(name: str, size: int | None, reason: str, *, yes: bool) -> None:
+    """Show what became of an actor's last messages; with --size begin or end a trace."""
+    if size is not None:
+        answer = ask_platform("trace", name=name, size=size, reason=reason, yes=yes)
+        click.echo(f"trace: {answer['path']}: " + (f"last {size} messages" if size else "ended"))
+        return
+    entries = ask_platform("traced", name=name)
+    click.echo("\n".join(map(render_trace, entries)) or "nothing yet; is it traced? see --size")
+
+
+@click.command()
+@_name
+@_set
+@reason_option
+@yes_option
 def spec(name: str, changes: tuple[str, ...], reason: str, *, yes: bool) -> None:
     """Plan a change of limits, such as max_restarts=5; with --yes carry it out."""
-    wanted = dict(map(_field_and_value, changes))
+    wanted = dict(map(field_and_value, changes))
     if yes:
-        answer = _ask("apply", name=name, changes=wanted, reason=reason, yes=True)
+        answer = ask_platform("apply", name=name, changes=wanted, reason=reason, yes=True)
     else:
-        answer = _ask("plan", name=name, changes=wanted)
+        answer = ask_platform("plan", name=name, changes=wanted)
     for field, before, after in answer["changes"]:
         click.echo(f"{field}: {before} -> {after}")
     click.echo("; ".join(answer["effects"]))
     click.echo("applied" if yes else "planned only: say --yes to apply")
-
-
-def _field_and_value(text: str) -> tuple[str, object]:
-    field, equals, value = text.partition("=")
-    if not equals:
-        raise click.BadParameter(f"{text!r} is not FIELD=VALUE", param_hint="--set")
-    try:
-        return field, json.loads(value)
-    except json.JSONDecodeError:
-        return field, value
 
 
 _DEEDS: tuple[tuple[str, str], ...] = (
@@ -162,6 +170,9 @@ COMMANDS: tuple[click.Command, ...] = (
     explain,
     statistics,
     get_state,
+    trace,
     *(_deed(verb, help_text) for verb, help_text in _DEEDS),
+    start,
+    replace_state,
     spec,
 )

@@ -8,6 +8,7 @@ import logging
 import sys
 from datetime import datetime
 from enum import Enum
+from functools import partial
 from typing import Any, TextIO
 
 import msgspec
@@ -15,28 +16,64 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from fluxiq.settings import Log
+from fluxiq.telemetry.levels import LEVELS, Levels
 from fluxiq.telemetry.redaction import redact
 
-LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_levels: Levels | None = None
+
+
+class LoggingNotSetUp(Exception):
+    """Nobody has called `configure` in this process."""
 
 
 def configure(settings: Log, stream: TextIO | None = None) -> None:
     """Set up logging of the whole process; the last call wins. `stream` defaults to stderr."""
+    global _levels  # noqa: PLW0603  as global as the configuration of structlog that it is part of
     stream = sys.stderr if stream is None else stream
     readable = settings.format == "console" or (settings.format == "auto" and stream.isatty())
     structlog.configure(
         processors=_processors(readable=readable, colours=stream.isatty()),
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[settings.level]),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=partial(_area_logger, stream),
         # Modules hold their logger from import on: a cached one would miss this call.
         cache_logger_on_first_use=False,
     )
+    if _levels is not None:
+        _levels.end()
+    _levels = Levels(settings.level)
     _adopt_libraries(LEVELS[settings.level])
+
+
+def levels() -> Levels:
+    """The levels in force, to be looked at and changed. Raises LoggingNotSetUp."""
+    if _levels is None:
+        raise LoggingNotSetUp
+    return _levels
 
 
 def mask(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Processor: see `fluxiq.telemetry.redaction`."""
     return redact(event)
+
+
+class AreaLogger(structlog.WriteLogger):
+    """Writes for one area: the name that `get_logger` was given."""
+
+    def __init__(self, stream: TextIO, area: str) -> None:
+        super().__init__(stream)
+        self.area = area
+
+
+def drop_quiet(logger: AreaLogger, method: str, event: EventDict) -> EventDict:
+    """Processor: end an event that is below the level of its area."""
+    if not levels().allows(logger.area, LEVELS.get(method, LEVELS["error"])):
+        raise structlog.DropEvent
+    return event
+
+
+def _area_logger(stream: TextIO, area: str = "", *_: Any) -> AreaLogger:
+    if _levels is not None:
+        _levels.hear(area)
+    return AreaLogger(stream, area)
 
 
 class LibraryHandler(logging.Handler):
@@ -46,11 +83,12 @@ class LibraryHandler(logging.Handler):
         fields: dict[str, Any] = {"logger": record.name}
         if record.exc_info and record.exc_info[1] is not None:
             fields["exc_info"] = record.exc_info[1]
-        structlog.get_logger().log(_level(record.levelno), record.getMessage(), **fields)
+        structlog.get_logger(record.name).log(_level(record.levelno), record.getMessage(), **fields)
 
 
 def _processors(*, readable: bool, colours: bool) -> list[Processor]:
     shared: list[Processor] = [
+        drop_quiet,
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

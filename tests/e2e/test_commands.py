@@ -22,8 +22,10 @@ ENTRIES = (
 )
 COMMANDS = {
     *("up", "demo", "verify", "bench", "simulate"),
-    *("tree", "watch", "inspect", "why", "explain", "statistics", "state"),
-    *("restart", "stop", "suspend", "resume", "release", "spec"),
+    *("tree", "observe", "watch", "inspect", "why", "explain", "statistics", "state"),
+    *("crashes", "crash", "hogs", "trace", "log-level", "ask", "observe"),
+    *("restart", "start", "stop", "suspend", "resume", "release", "spec", "replace-state"),
+    *("drain", "undrain"),
 }
 
 
@@ -85,6 +87,22 @@ def test_tree_shows_the_processes_that_really_run(running_platform: PlatformProc
     pids = [int(word.removeprefix("pid=")) for word in said.split() if word.startswith("pid=")]
     assert len(pids) >= 4  # PostgreSQL, NATS, Valkey, the simulator
     assert all(is_running(pid) for pid in pids)
+
+
+def test_crashes_and_hogs_are_read_from_the_running_platform(
+    running_platform: PlatformProcess,
+) -> None:
+    data = running_platform.data_dir
+
+    assert fluxiq("crashes", data_dir=data).status == 0
+    refused = fluxiq("hogs", "--on", data_dir=data)
+    assert refused.status == 1
+    assert 'say "yes": true' in refused.stderr
+    measuring = fluxiq("hogs", "--on", "--yes", data_dir=data)
+    assert measuring.stdout.startswith("measuring for")
+    stopped = fluxiq("hogs", "--off", "--yes", data_dir=data)
+    assert stopped.stdout.startswith("measured for")
+    assert "root/infrastructure/asyncio_host" in stopped.stdout
 
 
 # demo.

@@ -115,15 +115,20 @@ def _command_of(pid: int) -> str:
 
 
 class Foreground:
-    """`run.py up` as somebody types it: Ctrl-C reaches everything that is in the foreground."""
+    """`run.py up`, or what else stays, as somebody types it: Ctrl-C reaches all in the foreground.
+
+    Entered once it has said `ready`.
+    """
 
     def __init__(
         self,
         data_dir: Path,
         command: Sequence[str] = (sys.executable, "run.py", "up"),
         environ: Mapping[str, str] | None = None,
+        ready: str = "Ctrl-C stops in order",
     ) -> None:
         self.data_dir = data_dir
+        self._ready = ready
         self._output = data_dir.parent / f"{data_dir.name}.out"
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
@@ -137,7 +142,7 @@ class Foreground:
             )
 
     def __enter__(self) -> Self:
-        self.wait_for("Ctrl-C stops in order")
+        self.wait_for(self._ready)
         return self
 
     def __exit__(self, *_: object) -> None:

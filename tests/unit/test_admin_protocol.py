@@ -11,6 +11,7 @@ import trio
 from fluxiq.admin.client import ask_tree
 from fluxiq.admin.protocol import (
     VERSION,
+    DiffView,
     Fault,
     NodeView,
     Question,
@@ -20,7 +21,8 @@ from fluxiq.admin.protocol import (
     read_question,
     read_reply,
 )
-from fluxiq.admin.render import render_tree
+from fluxiq.admin.render import Changes, render_tree
+from fluxiq.admin.render_process import render_inspection, render_why
 from fluxiq.errors import Refused, Unavailable
 
 
@@ -63,7 +65,10 @@ root (rest_for_one) running 99.9s
 └─ institutions (one_for_one) running 5h
    ├─ 12345678 quarantined — budget spent
    └─ 87654321 running 3d
-      └─ ledger_writer running 3.2s mailbox=12"""
+      └─ ledger_writer running 3.2s mailbox=12
+
+needs a look:
+  root/institutions/12345678 is quarantined: budget spent"""
 
 
 def test_a_tree_is_drawn_as_people_draw_trees() -> None:
@@ -82,6 +87,103 @@ def test_durations_are_as_coarse_as_their_size(seconds: float, text: str) -> Non
     tree = TreeView(revision=0, nodes=(node("root", since=seconds),))
 
     assert render_tree(tree) == f"root running {text}"
+
+
+def test_a_drained_platform_says_so_in_the_first_line() -> None:
+    tree = TreeView(revision=0, nodes=(node("root"),), closed_phases=("intake",))
+
+    assert render_tree(tree).splitlines()[0] == "DRAINED: intake; `undrain` starts it again"
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ({"suspended": True}, "is SUSPENDED"),
+        ({"state": "quarantined", "reason": "why not"}, "is quarantined: why not"),
+        (
+            {"state": "backing_off", "last_exit": "no", "due": 4.0},
+            "is backing_off, next start in 4.0s: no",
+        ),
+    ],
+)
+def test_what_needs_a_look_is_said_once_more_at_the_end(said: dict[str, Any], line: str) -> None:
+    rows = render_tree(TreeView(revision=0, nodes=(node("root", **said),))).splitlines()
+
+    assert rows[-2:] == ["needs a look:", f"  root {line}"]
+
+
+def test_a_watcher_hears_at_first_only_of_trouble_and_then_of_every_change() -> None:
+    changes = Changes()
+    parked = node("root/b", state="quarantined", reason="no")
+    first = TreeView(revision=1, nodes=(node("root"), node("root/a"), parked))
+    assert list(changes.lines(first)) == [
+        "quarantined  root/b #1 no",
+        "watching 3 processes; Ctrl-C ends it",
+    ]
+
+    diff = DiffView(
+        before_revision=1,
+        revision=2,
+        changed=(node("root", since=9), node("root/a", suspended=True), node("root/c")),
+        removed=("root/b",),
+    )
+    assert list(changes.lines(diff)) == [
+        "SUSPENDED    root/a #1",
+        "running      root/c #1",
+        "removed      root/b",
+    ]
+    again = TreeView(revision=3, nodes=(node("root"), node("root/a", incarnation=2)))
+    assert list(changes.lines(again)) == ["running      root/a #2", "removed      root/c"]
+
+
+def event(kind: str, reason: str, *exception: str, **said: Any) -> dict[str, Any]:
+    found = {"kind": kind, "path": "root/a", "incarnation": 2, "seconds_ago": 1.0}
+    return {**found, "reason": reason, "exception": list(exception), **said}
+
+
+def test_why_names_another_process_only_where_it_was_another() -> None:
+    chain = [
+        event("stopped", "with its group"),
+        event("crashed", "OSError: no", "OSError: no", "  in f (a.py:1)", path="root/b"),
+    ]
+
+    assert render_why("a", chain).splitlines() == [
+        "root/a",
+        "  stopped #2 1.0s ago: with its group",
+        "  because crashed root/b #2 1.0s ago: OSError: no",
+        "      in f (a.py:1)",
+    ]
+    assert render_why("a", []) == "a: nothing has happened to it since it started"
+
+
+def test_an_inspection_tells_the_same_crash_in_full_once_and_waits_in_our_own_code() -> None:
+    crash = ("OSError: no", "  in f (a.py:1)")
+    answer = {
+        "node": msgspec.to_builtins(node("root/a", facts={"url": "x"}, restarts=1, incarnation=2)),
+        "spec": {"restart": "permanent", "phase": None, "backoff": {"initial": 0.1, "cap": 30.0}},
+        "mailbox": {"handled": 3, "refused": 0},
+        "mailbox_head": [],
+        "stack": [
+            "root/a: Slot._live (supervisors/slot.py:1)",
+            "root/a: start (actors/couriers.py:2)",
+            "root/a: Event.wait (trio/_sync.py:3)",
+        ],
+        "events": [event("crashed", crash[0], *crash), event("crashed", crash[0], *crash)],
+    }
+
+    assert render_inspection(answer).splitlines() == [
+        "root/a (worker) is running for 3.2s",
+        "incarnation 2, 1 restarts",
+        "url: x",
+        "spec: restart=permanent, backoff initial 0.1 cap 30.0",
+        "mailbox: handled 3, refused 0; first: empty",
+        "waits in:",
+        "  start (actors/couriers.py:2)",
+        "last events:",
+        "  crashed #2 1.0s ago: OSError: no",
+        "      in f (a.py:1)",
+        "  crashed #2 1.0s ago: OSError: no",
+    ]
 
 
 # Lines.
@@ -111,6 +213,8 @@ def test_a_tree_survives_the_way_over_the_wire() -> None:
     [
         (b"", "malformed"),
         (b"{", "malformed"),
+        (b'{"version":1,"verb":"\xff"}', "malformed"),
+        (b'{"version":1,"verb":"tree","arguments":{"a":' + b"[" * 30_000, "malformed"),
         (b"null", "malformed"),
         (b'{"version":"1","verb":"tree"}', "malformed"),
         (b'{"version":1,"verb":"tree","path":"root"}', "malformed"),

@@ -13,8 +13,8 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from actors import admin_socket as module
-from actors.admin_socket import admin_socket
+from actors.admin import socket as module
+from actors.admin.socket import admin_socket
 from actors.platform import Platform
 from fluxiq.admin.client import ask_tree
 from fluxiq.admin.protocol import LINE_BYTES_MAX

@@ -4,13 +4,16 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 import trio
 
-from actors.admin_verbs import DEEDS, LOOKS, Desk, Peer
+from actors.admin.desk import STANDARD, Desk, Peer
+from actors.admin.diagnostics import verbs_of
+from actors.admin.verbs import merged
+from actors.crash_book import CrashBook
 from fluxiq.admin.protocol import VERSION, Question
 from supervisors import (
     Actor,
@@ -19,6 +22,7 @@ from supervisors import (
     ChildSpec,
     Context,
     DynamicSpec,
+    Hogs,
     Strategy,
     SupervisorSpec,
     Tree,
@@ -167,7 +171,16 @@ async def test_wrong_question_is_refused_by_code(
         assert await ask(at, verb, **arguments) == code
 
 
-def test_every_verb_is_documented_and_every_documented_one_exists() -> None:
-    rows = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| `")]
-    documented = {verb for row in rows for verb in re.findall(r"`(\w+)`", row.split("|")[1])}
-    assert documented == {*LOOKS, *DEEDS, "watch"}
+def test_every_verb_is_documented_with_its_arguments_and_every_documented_one_exists() -> None:
+    documented: dict[str, tuple[str, ...]] = {}
+    for row in DOCUMENT.read_text(encoding="utf-8").splitlines():
+        if row.startswith("| `"):
+            _, verbs, arguments, *_ = row.split("|")
+            named = tuple(
+                re.findall(r"(?:^|, )`(\w+)`", re.sub(r"\([^)]*\)", "", arguments.strip()))
+            )
+            documented |= dict.fromkeys(re.findall(r"`(\w+)`", verbs), named)
+
+    every = merged(STANDARD, verbs_of(cast("CrashBook", None), Hogs()))
+    real = {**every.looks, **every.deeds}
+    assert documented == {"watch": (), **{name: verb.arguments for name, verb in real.items()}}

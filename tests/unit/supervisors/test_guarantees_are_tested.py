@@ -32,6 +32,8 @@ SECTIONS = (
     "Names, monitors, groups",
     "Behaviours",
     "Inspection",
+    "Crash reports",
+    "Diagnostics",
     "Determinism",
 )
 

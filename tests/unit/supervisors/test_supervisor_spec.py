@@ -34,6 +34,11 @@ def dynamic(**fields: Any) -> DynamicSpec:
     return DynamicSpec(**{"id": "pool", "template": child_spec, **fields})
 
 
+def unlisted() -> Any:
+    """Give children that can be read only once."""
+    return (child for child in [child_spec("a")])
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
@@ -62,15 +67,31 @@ def dynamic(**fields: Any) -> DynamicSpec:
         (backoff(jitter=1.5), "root/a: backoff.jitter 1.5 must be a share between 0 and 1"),
         (root(max_restarts=-1), "root: max_restarts -1 must be a whole number >= 0"),
         (root(max_restarts=1.5), "root: max_restarts 1.5 must be a whole number >= 0"),
+        (root(max_restarts=True), "root: max_restarts True must be a whole number >= 0"),
+        (root(max_restarts="3"), "root: max_restarts '3' must be a whole number >= 0"),
         (root(max_seconds=0), "root: max_seconds 0 must be seconds > 0"),
         (root(strategy="all"), "root: strategy 'all' is not a Strategy"),
         (root(auto_shutdown=True), "root: auto_shutdown True is not an AutoShutdown"),
         (root(root(child_spec("a", shutdown=-1), id="sub")), "root/sub/a: shutdown -1 must be"),
+        (
+            SupervisorSpec(id="root", strategy=Strategy.ONE_FOR_ONE, children=unlisted()),
+            "root: children is a generator, not a list or tuple",
+        ),
+        (
+            root(significant=True, restart=Restart.TEMPORARY),
+            "root: significant means nothing at the root",
+        ),
         (dynamic(template=None), "pool: template is not callable"),
         (dynamic(max_children=0), "pool: max_children 0 must be a whole number >= 1"),
+        (dynamic(max_children=True), "pool: max_children True must be a whole number >= 1"),
+        (dynamic(keys=(1,)), "pool: keys (1,) must be a list or tuple of texts"),
+        (dynamic(keys="abc"), "pool: keys 'abc' must be a list or tuple of texts"),
+        (dynamic(keys=None), "pool: keys None must be a list or tuple of texts"),
         (dynamic(keys=("a", "b"), max_children=1), "pool: keys are 2, more than max_children 1"),
         (dynamic(keys=("a", "a")), "pool: keys has duplicates"),
         (dynamic(child_max_restarts=-1), "pool: child_max_restarts -1 must be >= 0 or None"),
+        (dynamic(child_max_restarts="3"), "pool: child_max_restarts '3' must be >= 0 or None"),
+        (dynamic(child_max_restarts=True), "pool: child_max_restarts True must be >= 0 or None"),
         (dynamic(child_max_seconds=0), "pool: child_max_seconds 0 must be seconds > 0"),
     ],
 )

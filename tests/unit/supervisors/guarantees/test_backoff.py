@@ -1,5 +1,7 @@
 """Guarantees about the wait before a restart, and about restarts of many at once."""
 
+from typing import Any
+
 import pytest
 import trio
 
@@ -128,6 +130,30 @@ async def test_group_restart_needs_one_admission(lab: Lab) -> None:
         assert tree.admission().admitted == 1
 
 
+async def test_whoever_no_longer_waits_for_admission_takes_no_turn_of_it(lab: Lab) -> None:
+    group = lab.supervisor(
+        lab.worker("d"), lab.worker("e"), id="group", strategy=Strategy.ONE_FOR_ALL
+    )
+    spec = lab.supervisor(*(lab.worker(name) for name in "abc"), group, lab.worker("z"))
+    limit = RestartAdmission(burst=1, per_second=0.1)
+    async with lab.open(spec, admission=limit) as tree:
+        for name in "abcdz":
+            lab.crash(name)
+            await settle(0.1)
+        await settle(1)
+        assert tree.admission().waiting == 4, "of b, c, the group and z, in this order"
+        for name in ("b", "c", "group"):
+            await tree.stop_child(f"root/{name}")
+        await settle(10)  # one turn later, and not four
+        assert states(tree) == {
+            "a": "running",
+            "b": "done",
+            "c": "done",
+            "group": "done",
+            "z": "running",
+        }
+
+
 async def test_operator_is_not_held_up_by_the_admission_limit(lab: Lab) -> None:
     spec = lab.supervisor(lab.worker("a"), lab.worker("b"))
     limit = RestartAdmission(burst=1, per_second=0.001)
@@ -142,8 +168,21 @@ async def test_operator_is_not_held_up_by_the_admission_limit(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("burst", "per_second"), [(0, 1.0), (1.5, 1.0), (1, 0.0), (1, float("inf"))]
+    ("burst", "per_second", "field"),
+    [
+        (0, 1.0, "burst"),
+        (1.5, 1.0, "burst"),
+        (True, 1.0, "burst"),
+        ("many", 1.0, "burst"),
+        (1, 0.0, "per_second"),
+        (1, float("inf"), "per_second"),
+        (1, float("nan"), "per_second"),
+        (1, "many", "per_second"),
+    ],
 )
-def test_admission_limit_that_would_admit_nobody_is_refused(burst: int, per_second: float) -> None:
-    with pytest.raises(InvalidSpec, match="admission: "):
+def test_admission_limit_that_would_admit_nobody_is_refused(
+    burst: Any, per_second: Any, field: str
+) -> None:
+    with pytest.raises(InvalidSpec) as refused:
         RestartAdmission(burst=burst, per_second=per_second)
+    assert (refused.value.path, refused.value.field) == ("admission", field)

@@ -188,6 +188,33 @@ async def test_base_exception_in_a_handler_is_a_crash_like_any_other(lab: Lab) -
         assert states(tree) == {"a": "running"}
 
 
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize("inline", [True, False])
+async def test_handler_that_exits_the_interpreter_stops_the_tree_and_is_raised(
+    lab: Lab, error: type[BaseException], inline: bool
+) -> None:
+    class Inline(Actor):
+        def handle_call(self, message: Any, caller: Caller) -> object:
+            raise error
+
+    class Mailed(Actor):
+        async def handle_call(self, message: Any, caller: Caller) -> object:
+            raise error
+
+    kind = Inline if inline else Mailed
+
+    async def live() -> None:
+        async with lab.open(lab.supervisor(lab.worker("b"), kind.spec(id="a"))) as tree:
+            with pytest.raises(ProcessDown, match=f"a is down: crashed: {error.__name__}"):
+                await tree.ref("a").call("hello", timeout=1)
+            with trio.fail_after(100):
+                await tree.wait()
+            assert lab.order("down") == ["b"]
+
+    with pytest.raises(error):
+        await live()
+
+
 async def test_idle_actor_holds_no_task(lab: Lab) -> None:
     class Quiet(Actor):
         async def handle_call(self, message: object, caller: Caller) -> object:

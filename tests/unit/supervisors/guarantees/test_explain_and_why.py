@@ -1,14 +1,17 @@
 """Guarantees about `explain`, `why` and the flight recorder: what would happen, and what did."""
 
+from functools import partial
+
 import pytest
 import trio
 
-from supervisors import (
-    DynamicSpec,
-    EventKind,
-    Strategy,
-)
-from tests.unit.supervisors.supervision_kit import Lab, settle
+from supervisors import AutoShutdown, DynamicSpec, EventKind, Restart, Strategy, Tree
+from tests.unit.supervisors.supervision_kit import Lab, settle, states
+
+
+def chain(tree: Tree, path: str) -> list[tuple[str, str]]:
+    """Return what `why` tells of a child, newest first, as kind and path."""
+    return [(event.kind.value, event.path) for event in tree.why(path)]
 
 
 async def test_explain_says_what_would_restart_and_touches_nothing(lab: Lab) -> None:
@@ -70,6 +73,24 @@ async def test_explain_says_when_the_whole_platform_would_stop(lab: Lab) -> None
         assert explained.steps[-1] == "root is the root: the whole platform stops"
 
 
+async def test_explain_counts_what_is_below_a_supervisor(lab: Lab) -> None:
+    sub = lab.supervisor(lab.worker("b"), id="sub")
+    spec = lab.supervisor(lab.worker("a"), sub, strategy=Strategy.ONE_FOR_ALL)
+    async with lab.open(spec) as tree:
+        explained = tree.explain("root/a")
+        assert explained.stops == ("root/sub", "root/sub/b")
+        assert explained.restarts == ("root/a", "root/sub", "root/sub/b")
+
+
+async def test_explain_of_the_root_says_that_everything_stops_with_it(lab: Lab) -> None:
+    sub = lab.supervisor(lab.worker("b"), id="sub")
+    async with lab.open(lab.supervisor(lab.worker("a"), sub)) as tree:
+        explained = tree.explain("root")
+        assert explained.stops == ("root/a", "root/sub", "root/sub/b")
+        assert explained.restarts == ()
+        assert explained.steps == ("root is the root: if it gives up, the whole platform stops",)
+
+
 async def test_why_leads_from_the_last_transition_to_the_root_cause(lab: Lab) -> None:
     sub = lab.supervisor(
         lab.worker("b"), lab.worker("c"), id="sub", strategy=Strategy.ONE_FOR_ALL, max_restarts=0
@@ -77,7 +98,7 @@ async def test_why_leads_from_the_last_transition_to_the_root_cause(lab: Lab) ->
     async with lab.open(lab.supervisor(sub)) as tree:
         lab.crash("b")
         await settle(0.5)
-        above = [(event.kind.value, event.path) for event in tree.why("root/sub")]
+        above = chain(tree, "root/sub")
         assert above == [
             ("restarting", "root/sub"),
             ("crashed", "root/sub"),
@@ -85,8 +106,7 @@ async def test_why_leads_from_the_last_transition_to_the_root_cause(lab: Lab) ->
             ("crashed", "root/sub/b"),
         ]
         await settle(5)
-        up = [(event.kind.value, event.path) for event in tree.why("root/sub")]
-        assert up == [("started", "root/sub"), *above]
+        assert chain(tree, "root/sub") == [("started", "root/sub"), *above]
 
 
 async def test_why_names_the_sibling_that_took_a_group_down(lab: Lab) -> None:
@@ -96,9 +116,76 @@ async def test_why_names_the_sibling_that_took_a_group_down(lab: Lab) -> None:
     async with lab.open(spec) as tree:
         lab.crash("b")
         await settle(0.5)
-        chain = [(event.kind.value, event.path) for event in tree.why("root/a")]
-        assert chain[0] == ("stopped", "root/a")
-        assert chain[-1] == ("crashed", "root/b")
+        told = chain(tree, "root/a")
+        assert told[0] == ("stopped", "root/a")
+        assert told[-1] == ("crashed", "root/b")
+
+
+async def test_why_leads_through_a_supervisor_that_shut_itself_down(lab: Lab) -> None:
+    child = lab.worker("a", significant=True, restart=Restart.TEMPORARY)
+    sub = lab.supervisor(child, id="sub", auto_shutdown=AutoShutdown.ANY)
+    async with lab.open(lab.supervisor(sub)) as tree:
+        lab.crash("a")
+        await settle()
+        assert chain(tree, "root/sub") == [
+            ("restarting", "root/sub"),
+            ("exited", "root/sub"),
+            ("crashed", "root/sub/a"),
+        ]
+
+
+async def test_why_leads_from_a_child_to_what_restarted_its_supervisor(lab: Lab) -> None:
+    sub = lab.supervisor(lab.worker("a"), lab.worker("b"), id="sub", max_restarts=0)
+    async with lab.open(lab.supervisor(sub)) as tree:
+        lab.crash("a")
+        await settle(2)
+        assert chain(tree, "root/sub/b") == [
+            ("started", "root/sub/b"),
+            ("restarting", "root/sub"),
+            ("crashed", "root/sub"),
+            ("gave_up", "root/sub"),
+            ("crashed", "root/sub/a"),
+        ]
+
+
+async def test_why_of_a_child_that_only_ever_started_gives_that_start_and_who_asked(
+    lab: Lab,
+) -> None:
+    pool = DynamicSpec(id="pool", template=lab.worker, keys=["x"])
+    async with lab.open(lab.supervisor(pool, lab.worker("a"))) as tree:
+        for path in ("root/a", "root/pool", "root/pool/x"):
+            assert tree.why(path) == tuple(event for event in lab.events if event.path == path)
+            assert chain(tree, path) == [("started", path)]
+        await tree.start_child("root/pool", "y", reason="a new customer")
+        started, asked = tree.why("root/pool/y")
+        assert (started.kind, started.path) == (EventKind.STARTED, "root/pool/y")
+        assert asked.reason == "start y: a new customer"
+
+
+async def test_why_of_a_first_start_outlives_the_log_of_events(lab: Lab) -> None:
+    sub = lab.supervisor(lab.worker("b", failing_starts=1), lab.worker("c"), id="sub")
+    pool = DynamicSpec(id="root", template=lambda _: sub, keys=["sub"], child_max_restarts=5)
+    async with lab.open(pool) as tree:
+        await settle(2)
+        before = tree.why("root/sub/c")
+        assert chain(tree, "root/sub/c") == [
+            ("started", "root/sub/c"),
+            ("restarting", "root/sub"),
+            ("start_failed", "root/sub"),
+            ("start_failed", "root/sub/b"),
+        ]
+        while before[0] in tree.events():
+            await tree.restart_child("root/sub/b")
+        assert tree.why("root/sub/c") == before
+
+
+async def test_why_of_a_child_still_in_its_first_start_is_empty(lab: Lab) -> None:
+    pool = DynamicSpec(id="root", template=lambda key: lab.worker(key, init_seconds=5))
+    async with lab.open(pool) as tree, trio.open_nursery() as nursery:
+        nursery.start_soon(partial(tree.start_child, "root", "slow", reason="as asked"))
+        await settle(1)
+        assert states(tree) == {"slow": "starting"}
+        assert tree.why("root/slow") == ()
 
 
 async def test_flight_recorder_keeps_the_last_events_of_a_node_over_all_incarnations(

@@ -10,13 +10,11 @@ from supervisors import (
     AmbiguousName,
     Backoff,
     CallTimeout,
-    Diff,
     DynamicSpec,
     EventKind,
     NoChild,
     NoProcess,
     NotAnActor,
-    Snapshot,
     StateRefused,
     Strategy,
     TraceEntry,
@@ -163,6 +161,29 @@ async def test_get_state_waits_for_the_message_in_hand_at_most_its_limit(lab: La
         assert lab.now() == 3
 
 
+async def test_replace_state_waits_for_the_message_in_hand_at_most_its_limit(lab: Lab) -> None:
+    async with lab.open(lab.supervisor(Teller.spec(id="a", shutdown=100))) as tree:
+        tree.ref("a").cast_nowait(3)
+        await settle()
+        with pytest.raises(CallTimeout):
+            await tree.replace_state("root/a", {"rate": 0.1}, timeout=2)
+        assert lab.now() == 2
+        await tree.replace_state("root/a", {"rate": 0.2}, timeout=2)
+        assert lab.now() == 3
+        assert (await tree.get_state("root/a"))["rate"] == 0.2
+
+
+async def test_replace_state_that_ran_out_of_time_changes_nothing_later(lab: Lab) -> None:
+    async with lab.open(lab.supervisor(Teller.spec(id="a", shutdown=100))) as tree:
+        before = await tree.get_state("root/a")
+        tree.ref("a").cast_nowait(3)
+        await settle()
+        with pytest.raises(CallTimeout):
+            await tree.replace_state("root/a", {"rate": 0.1}, timeout=2)
+        await settle(5)
+        assert (await tree.get_state("root/a"))["rate"] == before["rate"]
+
+
 async def test_replace_state_changes_all_or_none(lab: Lab) -> None:
     async with lab.open(lab.supervisor(Teller.spec(id="a"))) as tree:
         changes = {"limit_centavos": 200, "rate": 1, "last_seen": "today"}
@@ -276,65 +297,6 @@ async def test_stopped_child_stays_down_through_a_group_restart(lab: Lab) -> Non
         assert states(tree) == {"a": "running", "b": "done", "c": "running"}
         await tree.restart_child("root/b")
         assert states(tree)["b"] == "running"
-
-
-# Watch
-
-
-async def test_watch_gives_a_snapshot_with_a_revision_and_then_diffs(lab: Lab) -> None:
-    async with lab.open(lab.supervisor(*(lab.worker(name) for name in "abcdef"))) as tree:
-        watch = tree.watch(interval=0.25)
-        first = await anext(watch)
-        assert isinstance(first, Snapshot)
-        assert first.revision == tree.revision
-        lab.crash("b")
-        diff = await anext(watch)
-        assert isinstance(diff, Diff)
-        assert diff.before_revision == first.revision < diff.revision
-        assert [(node.path, node.state) for node in diff.changed] == [("root/b", "backing_off")]
-        assert diff.at >= first.at + 0.25
-        await settle(2)
-        again = await anext(watch)
-        assert isinstance(again, Diff)
-        assert again.before_revision == diff.revision
-        assert [(node.path, node.state) for node in again.changed] == [("root/b", "running")]
-
-
-async def test_diffs_of_a_watch_add_up_to_the_tree(lab: Lab) -> None:
-    pool = DynamicSpec(id="pool", template=lab.worker, keys=tuple("uvwxyz"))
-    async with lab.open(lab.supervisor(pool, lab.worker("a"))) as tree:
-        watch = tree.watch(interval=0.25)
-        first = await anext(watch)
-        assert isinstance(first, Snapshot)
-        seen = {node.path: node for node in first.nodes}
-        for key in "uv":
-            await tree.stop_child(f"root/pool/{key}")
-            await tree.start_child("root/pool", f"new-{key}")
-            lab.crash("x")
-            told = await anext(watch)
-            assert isinstance(told, Diff)
-            assert f"root/pool/{key}" in told.removed
-            seen = {path: node for path, node in seen.items() if path not in told.removed}
-            seen |= {node.path: node for node in told.changed}
-        assert seen == {node.path: node for node in tree.snapshot().nodes}
-
-
-async def test_slow_watcher_gets_one_answer_over_all_it_missed_and_holds_nobody_up(
-    lab: Lab,
-) -> None:
-    async with lab.open(lab.supervisor(lab.worker("a"), lab.worker("b"), max_restarts=999)) as tree:
-        watches = [tree.watch() for _ in range(1000)]
-        for watch in watches:
-            await anext(watch)
-        for _ in range(20):
-            lab.crash("a")
-            lab.crash("b")
-            await settle(20)
-        assert lab.now() < 420, "watchers that do not look cost no time"
-        for watch in watches:
-            told = await anext(watch)
-            assert isinstance(told, Snapshot | Diff)
-            assert told.revision == tree.revision
 
 
 async def test_looking_never_waits_for_a_busy_actor(lab: Lab) -> None:

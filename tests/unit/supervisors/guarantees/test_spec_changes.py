@@ -63,3 +63,16 @@ async def test_applied_change_survives_a_restart_of_the_supervisors_above(lab: L
         await settle(5)
         spec = tree.spec_of("root/sub/b")
         assert (spec.backoff.initial, spec.shutdown) == (3, float("inf"))
+
+
+async def test_change_of_strategy_loses_no_child_that_waits_for_its_restart(lab: Lab) -> None:
+    slow = lab.worker("c", stop_seconds=30, shutdown=60.0)
+    async with lab.open(lab.supervisor(lab.worker("a"), lab.worker("b"), slow)) as tree:
+        lab.crash("a")  # due in a second, on its own
+        await settle()
+        await tree.apply(tree.plan("root", {"strategy": "rest_for_one"}))
+        lab.crash("b")  # its group takes thirty seconds to stop, and a is no member
+        await settle(5)
+        assert states(tree) == {"a": "running", "b": "backing_off", "c": "stopping"}
+        await settle(60)
+        assert set(states(tree).values()) == {"running"}

@@ -9,32 +9,11 @@ from supervisors import (
     Context,
     DynamicSpec,
     EventKind,
-    InvalidSpec,
-    ShutdownPhases,
-    SupervisorSpec,
+    NoChild,
+    Step,
 )
+from supervisors.state import StopChild
 from tests.unit.supervisors.supervision_kit import Lab, settle, states
-
-PHASES = ShutdownPhases(phases=(("intake", 5.0), ("writers", 10.0)), total=30.0)
-
-
-def two_branches(lab: Lab, **stop_seconds: float) -> SupervisorSpec:
-    """Make two branches of one worker per phase, and a worker without a phase before each."""
-
-    def some(id: str, phase: str | None) -> ChildSpec:  # noqa: A002 -- as in the spec
-        seconds = stop_seconds.get(id, 0.0)
-        return lab.worker(id, phase=phase, stop_seconds=seconds, shutdown=INFINITY)
-
-    branches = [
-        lab.supervisor(
-            some(f"{key}-base", None),
-            some(f"{key}-writer", "writers"),
-            some(f"{key}-door", "intake"),
-            id=key,
-        )
-        for key in "xy"
-    ]
-    return lab.supervisor(*branches)
 
 
 async def test_children_stop_in_reverse_order_one_at_a_time(lab: Lab) -> None:
@@ -145,73 +124,23 @@ async def test_no_task_is_left_after_the_stop(lab: Lab) -> None:
     assert len(trio.lowlevel.current_root_task().child_nurseries[0].child_tasks) == before
 
 
-async def test_children_of_a_shutdown_phase_stop_together_phase_after_phase(lab: Lab) -> None:
-    spec = two_branches(lab, **{"x-door": 2, "y-door": 3, "x-writer": 4, "x-base": 1})
-    async with lab.open(spec, phases=PHASES):
-        pass
-    assert {name: lab.times("down", name)[0] for name in lab.order("start")} == {
-        "x-door": 2,
-        "y-door": 3,
-        "x-writer": 7,
-        "y-writer": 3,
-        "y-base": 7,
-        "x-base": 8,
-    }
-    began = [event.reason for event in lab.told(EventKind.PHASE)]
-    assert began == [
-        "intake begins: 2 to stop within 5 s",
-        "writers begins: 2 to stop within 10 s",
-    ]
+async def test_whoever_waits_for_a_child_is_told_when_the_runtime_itself_fails(lab: Lab) -> None:
+    told: list[str] = []
 
+    def fail(step: Step) -> None:
+        assert not isinstance(step.event, StopChild), "a bug in the driver"
 
-async def test_shutdown_phase_has_a_limit_and_names_who_was_late(lab: Lab) -> None:
-    spec = two_branches(lab, **{"x-door": 20})
-    async with lab.open(spec, phases=PHASES):
-        pass
-    assert lab.times("down", "x-writer") == [5], "the next phase goes on without it"
-    assert lab.times("down", "x-base") == [20], "but what it stands on waits for it"
-    [late] = [event for event in lab.told(EventKind.PHASE) if "ran out" in event.reason]
-    assert late.reason == "intake ran out of time: root/x/x-door did not stop in 5 s"
-    assert late.at == lab.began + 5
+    async def ask(path: str) -> None:
+        with pytest.raises(NoChild) as refused:
+            await tree.stop_child(path)
+        told.append(str(refused.value))
 
-
-async def test_shutdown_has_a_total_limit_after_which_everything_stops_at_once(lab: Lab) -> None:
-    cut_short = []
-
-    async def start(context: Context) -> None:
-        context.ready()
-        try:
-            await trio.sleep_forever()
-        finally:
-            with trio.CancelScope(shield=True), trio.move_on_after(1000):
-                await context.killed.wait()
-                cut_short.append(lab.now())
-
-    patient = ChildSpec(id="patient", start=start, shutdown=INFINITY)
-    async with lab.open(lab.supervisor(lab.worker("a"), patient), phases=PHASES):
-        pass
-    assert cut_short == [30]
-    assert "not stopped within 30 s: everything stops at once" in [
-        event.reason for event in lab.told(EventKind.PHASE)
-    ]
-
-
-async def test_child_stopped_in_a_phase_is_not_started_again_by_a_crash_of_its_sibling(
-    lab: Lab,
-) -> None:
-    spec = two_branches(lab, **{"x-door": 4})
-    async with lab.open(spec, phases=PHASES) as tree:
-        tree.stop("the end")
-        await settle(1)
-        lab.crash("x-writer")
-        await settle(2)
-        assert lab.times("start", "y-door") == [0]
-    assert lab.order("start").count("x-door") == 1
-
-
-def test_shutdown_phase_that_nobody_declared_is_refused(lab: Lab) -> None:
-    spec = lab.supervisor(lab.supervisor(lab.worker("a", phase="intakes"), id="sub"))
-    with pytest.raises(InvalidSpec, match="root/sub/a: phase 'intakes' is none of intake, writ"):
-        PHASES.check(spec)
-    with pytest.raises(InvalidSpec, match="phases: intake needs a limit in seconds > 0, not 0"):
-        ShutdownPhases(phases=(("intake", 0),), total=1)
+    spec = lab.supervisor(lab.worker("a"), lab.worker("b"))
+    with pytest.RaisesGroup(AssertionError, flatten_subgroups=True, allow_unwrapped=True):
+        async with lab.open(spec, on_step=fail) as tree:
+            # The first of the two is being carried out by then, the other waits for its turn.
+            with trio.CancelScope(shield=True), trio.move_on_after(100):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(ask, "root/a")
+                    nursery.start_soon(ask, "root/b")
+    assert sorted(told) == ["a: the runtime has ended", "b: the runtime has ended"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from supervisors import ChildRefused, DynamicSpec, Restart, Strategy
+from supervisors import ChildRefused, ChildSpec, DynamicSpec, Restart, Strategy
 from tests.unit.supervisors.supervision_kit import Lab, settle, states
 
 
@@ -111,3 +111,17 @@ async def test_crash_of_a_dynamic_child_leaves_the_others_alone(lab: Lab) -> Non
         await settle(5)
         assert lab.order("down") == ["y"]
         assert lab.times("start", "y") == [0, 1]
+
+
+async def test_temporary_child_does_not_come_back_with_its_restarted_supervisor(lab: Lab) -> None:
+    def template(key: str) -> ChildSpec:
+        temporary = Restart.TEMPORARY if key == "job" else Restart.PERMANENT
+        return lab.worker(key, restart=temporary)
+
+    pool = DynamicSpec(id="pool", template=template, keys=["x"], max_restarts=0)
+    async with lab.open(lab.supervisor(pool)) as tree:
+        await tree.start_child("root/pool", "job")
+        await tree.start_child("root/pool", "guest")
+        lab.crash("x")
+        await settle(10)
+        assert states(tree) == {"pool": "running", "pool/x": "running", "pool/guest": "running"}

@@ -1,0 +1,55 @@
+"""The arguments of one question, read strictly: what is wrong or not asked for is named."""
+
+from collections.abc import Mapping
+from typing import Any
+
+REASON_CHARACTERS_MAX = 500
+NO_REASON = "asked by an operator"
+
+
+class BadArguments(Exception):
+    """An argument is missing or wrong; the message names it."""
+
+
+class Arguments:
+    """Each one that is read must be there and of its type; `done` refuses those nobody read."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self._given = dict(given)
+
+    def text(self, field: str, default: str | None = None) -> str:
+        if default is not None and field not in self._given:
+            return default
+        value = self._given.pop(field, None)
+        if not isinstance(value, str) or not value:
+            raise BadArguments(f"{field}: must be a text")
+        return value
+
+    def number(self, field: str, default: int) -> int:
+        value = self._given.pop(field, default)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise BadArguments(f"{field}: must be a whole number")
+        return value
+
+    def mapping(self, field: str) -> dict[str, object]:
+        value = self._given.pop(field, None)
+        if not isinstance(value, dict) or not value:
+            raise BadArguments(f"{field}: must be an object with at least one field")
+        return value
+
+    def flag(self, field: str) -> bool:
+        value = self._given.pop(field, False)
+        if not isinstance(value, bool):
+            raise BadArguments(f"{field}: must be true or false")
+        return value
+
+    def reason(self) -> str:
+        """Why, as the events of the tree will tell it."""
+        value = self._given.pop("reason", "")
+        if not isinstance(value, str) or len(value) > REASON_CHARACTERS_MAX:
+            raise BadArguments(f"reason: a text of at most {REASON_CHARACTERS_MAX} characters")
+        return value or NO_REASON
+
+    def done(self) -> None:
+        if self._given:
+            raise BadArguments(f"{min(self._given)}: unknown argument")

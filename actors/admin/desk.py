@@ -1,0 +1,172 @@
+"""The desk: it answers questions about one tree, and keeps the book in which deeds are written."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from actors.admin import draining, log_levels
+from actors.admin.arguments import Arguments, BadArguments
+from actors.admin.deeds import DEEDS
+from actors.admin.looks import LOOKS
+from actors.admin.verbs import YES, Hooks, Run, merged
+from actors.admin.views import change_view
+from fluxiq.admin.protocol import Fault, Question, Reply, line
+from fluxiq.errors import FluxiqError, Refused, Unavailable
+from fluxiq.telemetry.redaction import redact
+from supervisors import (
+    AmbiguousName,
+    CallTimeout,
+    ChildRefused,
+    Diff,
+    InvalidSpec,
+    NoChild,
+    NoProcess,
+    NotAnActor,
+    NotQuarantined,
+    Snapshot,
+    SupervisionError,
+    Tree,
+)
+
+STANDARD = merged(Hooks(looks=LOOKS, deeds=DEEDS), draining.VERBS, log_levels.VERBS)
+
+_log = structlog.get_logger("admin")
+
+_CODES: tuple[tuple[type[SupervisionError], str], ...] = (
+    (AmbiguousName, "ambiguous_name"),
+    (NoChild, "no_child"),
+    (NotAnActor, "not_an_actor"),
+    (NotQuarantined, "not_quarantined"),
+    (NoProcess, "not_running"),
+    (CallTimeout, "timeout"),
+    (InvalidSpec, "bad_arguments"),
+    (ChildRefused, "refused"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end, as the kernel says."""
+
+    pid: int
+    uid: int
+
+
+class Desk:
+    """Answers questions about one tree; `writes` says whether its deeds are allowed here.
+
+    `hooks` are the verbs that this platform's rooms add to the standard ones. Raises VerbTaken.
+    """
+
+    def __init__(
+        self, tree: Tree, *, writes: bool, audit: Path, hooks: Hooks | None = None
+    ) -> None:
+        self.tree = tree
+        self.writes = writes
+        self.verbs = STANDARD if hooks is None else merged(STANDARD, hooks)
+        self._audit = audit
+        self._encoded: tuple[Snapshot | Diff, bytes] | None = None
+
+    async def answer(self, question: Question, peer: Peer) -> Reply:  # noqa: PLR0911  a table
+        """Never raises for what was asked; a verb that breaks is told and logged as our bug."""
+        look, deed = self.verbs.looks.get(question.verb), self.verbs.deeds.get(question.verb)
+        if look is None and deed is None:
+            return fault("unknown_verb", f"there is no verb {question.verb!r}")
+        arguments = Arguments(question.arguments)
+        try:
+            if look is not None:
+                return Reply(answer=await look.run(self, arguments))
+            assert deed is not None
+            return await self._act(deed.run, question, arguments, peer)
+        except BadArguments as error:
+            return fault("bad_arguments", str(error))
+        except Refused as error:
+            return fault(error.code, str(error))
+        except Unavailable as error:
+            return fault("unavailable", str(error))
+        except SupervisionError as error:
+            return fault(_code(error), str(error))
+        except ValueError as error:
+            return fault("bad_arguments", str(error))
+        except Exception as error:  # noqa: BLE001  no verb may end the socket
+            _log.exception("admin_verb_failed", verb=question.verb)
+            return fault("internal", f"{question.verb} failed: {type(error).__name__}")
+
+    async def answer_line(self, question: Question, peer: Peer) -> bytes:
+        """The answer as it goes over the wire; one that cannot be told is our bug, and told so."""
+        return _line(await self.answer(question, peer), question.verb)
+
+    async def _act(self, run: Run, question: Question, arguments: Arguments, peer: Peer) -> Reply:
+        if not self.writes:
+            return fault("read_only", f"{question.verb} is not for this socket")
+        if not arguments.flag(YES):
+            return fault("needs_yes", f'{question.verb} changes something: say "yes": true')
+
+        # The intent is on paper before the deed, and the outcome after it, whatever that is.
+        self._write_down(question, peer, "asked")
+        outcome = "failed"
+        try:
+            reply = Reply(answer=await run(self, arguments))
+            outcome = "done"
+        except (SupervisionError, FluxiqError, BadArguments, ValueError) as error:
+            outcome = f"refused: {error}"
+            raise
+        finally:
+            self._write_down(question, peer, outcome)
+        return reply
+
+    def _write_down(self, question: Question, peer: Peer, outcome: str) -> None:
+        given = redact(question.arguments)
+        del given[YES]
+        record = {
+            "at": time.time(),
+            "uid": peer.uid,
+            "pid": peer.pid,
+            "verb": question.verb,
+            "name": given.pop("name", None),
+            "reason": given.pop("reason", ""),
+            "arguments": given,
+            "outcome": outcome,
+        }
+        _log.warning("admin_verb_used", **record)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        descriptor = os.open(self._audit, flags, 0o600)
+        try:
+            os.write(descriptor, msgspec.json.encode(record) + b"\n")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def path(self, arguments: Arguments) -> str:
+        return self.tree.resolve(arguments.text("name"))
+
+    def encoded(self, change: Snapshot | Diff) -> bytes:
+        """A change as a line; many watchers share one encoding."""
+        if self._encoded is None or self._encoded[0] is not change:
+            self._encoded = (
+                change,
+                _line(Reply(answer=change_view(change, self.tree.closed_phases)), "watch"),
+            )
+        return self._encoded[1]
+
+
+def fault(code: str, message: str) -> Reply:
+    return Reply(error=Fault(code=code, message=message))
+
+
+def _line(reply: Reply, verb: str) -> bytes:
+    try:
+        return line(reply)
+    except Exception as error:  # noqa: BLE001  a fact or a state that nobody can write
+        _log.exception("admin_answer_failed", verb=verb)
+        return line(
+            fault("internal", f"the answer to {verb} cannot be told: {type(error).__name__}")
+        )
+
+
+def _code(error: SupervisionError) -> str:
+    return next((code for kind, code in _CODES if isinstance(error, kind)), "refused")

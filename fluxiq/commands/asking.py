@@ -1,0 +1,45 @@
+"""What the operators' commands share: the way to the running platform, and options."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import trio
+
+from actors.start import read_addresses
+from fluxiq import settings
+from fluxiq.admin.client import ask
+
+reason_option = click.option("--reason", default="", help="why; it is told and written down")
+yes_option = click.option("--yes", is_flag=True, help="do it: without this it is refused")
+json_option = click.option("--json", "as_json", is_flag=True, help="as the socket says it")
+
+
+def socket_path() -> Path:
+    """Where the platform of this data directory is asked. Raises StartRefused if none has run."""
+    return Path(read_addresses(settings.load().data_dir).admin_socket)
+
+
+def ask_platform(verb: str, **arguments: Any) -> Any:
+    """The answer to a verb. Raises Unavailable, and Refused with its code."""
+
+    async def main() -> Any:
+        return await ask(socket_path(), verb, **arguments)
+
+    return trio.run(main)
+
+
+def print_json(answer: object) -> None:
+    click.echo(json.dumps(answer, indent=2, ensure_ascii=False, default=str))
+
+
+def field_and_value(text: str) -> tuple[str, Any]:
+    """`FIELD=VALUE`, the value as JSON where it is some, else as a text."""
+    field, equals, value = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{text!r} is not FIELD=VALUE")
+    try:
+        return field, json.loads(value)
+    except json.JSONDecodeError:
+        return field, value
