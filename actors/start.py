@@ -4,11 +4,11 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 import structlog
 
+from actors.addresses import Addresses
 from actors.crash_book import CrashBook
 from actors.embedded import DataDirectory
 from actors.embedded.directory import refusing
@@ -64,15 +64,6 @@ class Running:
     tree: Tree
 
 
-class Addresses(msgspec.Struct, frozen=True, kw_only=True):
-    """`run/platform.json`: where a running platform is reached from this machine."""
-
-    pid: int
-    api: str
-    simulator: str | None
-    admin_socket: str
-
-
 @asynccontextmanager
 async def open_platform(settings: Settings) -> AsyncIterator[Running]:
     """The platform, ready. Leaving the block stops it in order.
@@ -100,17 +91,6 @@ async def open_platform(settings: Settings) -> AsyncIterator[Running]:
                 yield Running(platform, tree)
         except StartFailed as failed:
             raise _refusal(failed) from failed
-
-
-def read_addresses(data_dir: str | Path) -> Addresses:
-    """Where the platform of this directory is. Raises StartRefused when none has run there."""
-    file = Path(data_dir) / "run" / "platform.json"
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=Addresses)
-    except (OSError, msgspec.DecodeError):
-        raise StartRefused(
-            f"no platform has run in {data_dir}; start one with `make run`"
-        ) from None
 
 
 def _platform(settings: Settings, directory: DataDirectory, book: CrashBook) -> Platform:

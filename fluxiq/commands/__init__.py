@@ -1,42 +1,75 @@
-"""The command line: one file a command. What goes wrong on purpose is one sentence and exit 1."""
+"""The command line: one file a command, or a family of them. What goes wrong on purpose is one
+sentence and exit 1.
+
+A command's file is imported when the command is used: an operator who asks the platform something
+need not wait until the whole product is imported.
+"""
 
 import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Final
 
 import click
 
-from fluxiq.commands.bench import bench
-from fluxiq.commands.demo import demo
-from fluxiq.commands.diagnose import COMMANDS as DIAGNOSES
-from fluxiq.commands.observe import observe
-from fluxiq.commands.operate import COMMANDS
-from fluxiq.commands.operate_platform import COMMANDS as PLATFORM_COMMANDS
-from fluxiq.commands.simulate import simulate
-from fluxiq.commands.tree import tree
-from fluxiq.commands.up import up
-from fluxiq.commands.verify import verify
 from fluxiq.errors import FluxiqError
 
 INTERRUPTED = 130  # what shells make of SIGINT
 
+# Which file has which commands.
+FILES: Final[Mapping[str, tuple[str, ...]]] = {
+    "up": ("up",),
+    "demo": ("demo",),
+    "tree": ("tree",),
+    "observe": ("observe",),
+    "operate": (
+        "watch",
+        "inspect",
+        "why",
+        "explain",
+        "statistics",
+        "state",
+        "trace",
+        "restart",
+        "stop",
+        "suspend",
+        "resume",
+        "release",
+        "start",
+        "replace-state",
+        "spec",
+    ),
+    "operate_platform": ("log-level", "drain", "undrain", "ask"),
+    "diagnose": ("crashes", "crash", "hogs"),
+    "verify": ("verify",),
+    "simulate": ("simulate",),
+    "bench": ("bench",),
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Commands(click.Group):
+    """The commands of FILES, each imported when it is wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as in click
+        return [name for names in FILES.values() for name in names]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as in click
+        for file, names in FILES.items():
+            if cmd_name in names:
+                return next(one for one in commands_in(file) if one.name == cmd_name)
+        return None
+
+
+def commands_in(file: str) -> tuple[click.Command, ...]:
+    """Import a file of this folder: its commands are COMMANDS, or the one of its own name."""
+    module = import_module(f"fluxiq.commands.{file}")
+    found: tuple[click.Command, ...] = getattr(module, "COMMANDS", None) or (getattr(module, file),)
+    return found
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """FluxiQ Core: PIX payments for many institutions on one supervised tree."""
-
-
-for command in (
-    up,
-    demo,
-    tree,
-    observe,
-    *COMMANDS,
-    *PLATFORM_COMMANDS,
-    *DIAGNOSES,
-    verify,
-    simulate,
-    bench,
-):
-    cli.add_command(command)
 
 
 def main() -> None:

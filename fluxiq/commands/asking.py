@@ -7,7 +7,7 @@ from typing import Any
 import click
 import trio
 
-from actors.start import read_addresses
+from actors.addresses import read_addresses
 from fluxiq import settings
 from fluxiq.admin.client import ask
 

@@ -17,7 +17,7 @@ from typing import TypeAlias
 import msgspec
 import trio
 
-from actors.start import Addresses, read_addresses
+from actors.addresses import Addresses, read_addresses
 from fluxiq.commands.demo_data import Login, read_logins
 from fluxiq.commands.figures import Figure, latencies
 from fluxiq.commands.merchant import Json, Merchant

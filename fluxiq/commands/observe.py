@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import trio
 
-from actors.start import read_addresses
+from actors.addresses import read_addresses
 from fluxiq import settings
 from fluxiq.admin.observer.app import observe as observe_platform
 from fluxiq.admin.observer.terminal import look_of

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import trio
 
-from actors.start import read_addresses
+from actors.addresses import read_addresses
 from fluxiq import settings
 from fluxiq.admin.client import ask_tree
 from fluxiq.admin.render import render_tree

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from actors.start import read_addresses
+from actors.addresses import read_addresses
 from fluxiq.commands.demo_data import read_logins
 from tests.support.commands import Foreground, assert_nothing_runs_in, fluxiq, is_running
 from tests.support.platform import ROOT, PlatformProcess

@@ -14,9 +14,9 @@ import msgspec
 import pytest
 import trio
 
+from actors.addresses import Addresses
 from actors.admin.socket import admin_read_socket, admin_socket
 from actors.platform import Platform
-from actors.start import Addresses
 from supervisors import (
     Actor,
     Backoff,

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import trio
 
-from actors.start import Addresses, read_addresses
+from actors.addresses import Addresses, read_addresses
 from tests.support.commands import COMMAND_SECONDS_MAX, Foreground, environment
 from tests.support.platform import ROOT
 from tests.support.terminal_screen import TerminalScreen

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from actors.start import Addresses, read_addresses
+from actors.addresses import Addresses, read_addresses
 from fluxiq.commands.demo_data import Login, read_logins
 
 START_SECONDS_MAX = 60.0
