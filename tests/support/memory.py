@@ -348,7 +348,7 @@ class MemoryStore:
 
     async def prove_books(self) -> Books:
         await trio.lowlevel.checkpoint()
-        balances = [state.balance for state in self._ledger._states.values()]
+        balances = [one.balance for one in self._ledger.cluster.all_accounts()]
         stages = Counter(one.stage.value for one in self.payouts_by_id.values())
         return Books(
             debits_posted=sum(one.debits_posted for one in balances),
@@ -542,8 +542,9 @@ class MemoryStore:
         }
         for payout in self.payouts_by_id.values():
             hold = payout_hold_id(self.ispb, payout.end_to_end_id)
-            ending = self._ledger._resolved.get(hold)
-            never_held = payout.stage is PayoutStage.FAILED and hold not in self._ledger._transfers
+            ending = self._ledger.cluster.resolutions.get(hold)
+            was_held = hold in self._ledger.cluster.transfers
+            never_held = payout.stage is PayoutStage.FAILED and not was_held
             if payout.stage in TERMINAL and not never_held:
                 flags = None if ending is None else ending.flags
                 if flags != wanted[payout.stage]:

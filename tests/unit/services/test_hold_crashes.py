@@ -54,7 +54,7 @@ async def test_an_interrupted_payout_is_held_exactly_once_by_the_sweep(
     assert (await world.balance()).debits_pending == 40_00 * len(payouts)
     for payout in payouts:
         assert payout.stage is PayoutStage.HELD
-        assert payout_hold_id(ISPB, payout.end_to_end_id) in world.ledger._transfers
+        assert payout_hold_id(ISPB, payout.end_to_end_id) in world.ledger.cluster.transfers
         works = Counter(one.work for one in world.store.outbox.values())
         assert works[payout.id] == 1
     told = Counter(event.type for event in world.store.events)

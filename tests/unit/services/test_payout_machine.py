@@ -148,8 +148,8 @@ class PayoutMachine(RuleBasedStateMachine):
     def no_centavo_is_made_or_lost(self) -> None:
         balance = trio.run(self.world.balance)
         posted = held = 0
-        for transfer in self.world.ledger._transfers.values():
-            ending = self.world.ledger._resolved.get(transfer.id)
+        for transfer in self.world.ledger.cluster.transfers.values():
+            ending = self.world.ledger.cluster.resolutions.get(transfer.id)
             if transfer.flags == TransferFlags.PENDING and ending is None:
                 held += transfer.amount
             elif ending is not None and ending.flags == TransferFlags.POST_PENDING_TRANSFER:
@@ -164,9 +164,9 @@ class PayoutMachine(RuleBasedStateMachine):
         for end_to_end_id, answer in self.world.provider.orders.items():
             payout = by_id[end_to_end_id]
             hold = payout_hold_id(ISPB, end_to_end_id)
-            assert hold in self.world.ledger._transfers
+            assert hold in self.world.ledger.cluster.transfers
             assert self.world.provider.amounts[end_to_end_id] == payout.amount
-            ending = self.world.ledger._resolved.get(hold)
+            ending = self.world.ledger.cluster.resolutions.get(hold)
             if ending is None:
                 continue
             paid = ending.flags == TransferFlags.POST_PENDING_TRANSFER

@@ -281,7 +281,7 @@ async def test_what_the_ledger_decided_before_a_crash_wins_over_the_notice_that_
 
 async def test_a_hold_that_is_not_there_is_a_bug_and_said_so(world: MemoryWorld) -> None:
     payout = await sent(world)
-    world.ledger._transfers.clear()
+    world.ledger.cluster.transfers.clear()
 
     with pytest.raises(AssertionError, match=TransferStatus.PENDING_TRANSFER_NOT_FOUND):
         await ended(world, world.provider.settle(payout.end_to_end_id))
