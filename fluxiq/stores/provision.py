@@ -167,11 +167,20 @@ async def _grant(connection: Connection, role: str) -> None:
         GRANT USAGE ON SCHEMA {role} TO {role};
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {role} TO {role};
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA {role} TO {role};
-        GRANT EXECUTE ON FUNCTION {role}.ledger_write TO {role};
+        GRANT EXECUTE ON FUNCTION
+            {role}.ledger_next_seq, {role}.ledger_seal, {role}.ledger_answer,
+            {role}.ledger_change_authority, {role}.ledger_count, {role}.ledger_take_in,
+            {role}.ledger_known_already, {role}.ledger_mirror, {role}.ledger_stand_in TO {role};
         REVOKE INSERT, UPDATE, DELETE ON {role}.schema_migrations FROM {role};
         REVOKE UPDATE, DELETE ON {role}.audit_trail, {role}.receipts, {role}.walk_steps FROM {role};
         REVOKE UPDATE, DELETE ON {role}.ledger_transfers, {role}.ledger_burnt_ids FROM {role};
         REVOKE DELETE ON {role}.ledger_accounts, {role}.ledger_clock FROM {role};
+        REVOKE INSERT, DELETE ON {role}.ledger_authority FROM {role};
+        REVOKE UPDATE, DELETE ON {role}.ledger_authority_history FROM {role};
+        REVOKE INSERT, UPDATE, DELETE ON {role}.ledger_burning_answers FROM {role};
+        REVOKE UPDATE, DELETE ON {role}.ledger_journal FROM {role};
+        GRANT UPDATE (results_reversed, answered_at, mirrored, replayed, published)
+            ON {role}.ledger_journal TO {role};
         REVOKE DELETE ON {role}.inbox, {role}.payouts, {role}.charges, {role}.accounts FROM {role};
         """
     )
