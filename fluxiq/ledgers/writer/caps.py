@@ -1,0 +1,75 @@
+"""How much the stand-in may debit before TigerBeetle knows of it: `standin_limited`."""
+
+from collections.abc import Iterable, Sequence
+
+from fluxiq.domain.ledger_records import Transfer
+from fluxiq.domain.ledger_statuses import TransferStatus
+
+
+class Caps:
+    """Debits of one account, and of all together, in centavos. Holds count when they are made.
+
+    `house` accounts are the institution's own: a PIX received debits one, and is always safe.
+    """
+
+    def __init__(self, account_cap: int, institution_cap: int, house: frozenset[int]) -> None:
+        self._account_cap = account_cap
+        self._institution_cap = institution_cap
+        self._house = house
+        self._total = 0
+        self._by_account: dict[int, int] = {}
+
+    def clear(self) -> None:
+        self._total = 0
+        self._by_account.clear()
+
+    def admit(self, transfers: Sequence[Transfer]) -> bool:
+        """Count all of them as spent, or none and False where that would be too much."""
+        added: dict[int, int] = {}
+        for one in self._debits(transfers):
+            added[one.debit_account_id] = added.get(one.debit_account_id, 0) + one.amount
+        if self._total + sum(added.values()) > self._institution_cap:
+            return False
+        if any(self._spent(account) + more > self._account_cap for account, more in added.items()):
+            return False
+        self._add(added.items(), 1)
+        return True
+
+    def count(self, transfers: Sequence[Transfer], statuses: Iterable[TransferStatus]) -> None:
+        """Count what the stand-in did before, over the caps or not."""
+        created = [
+            one
+            for one, status in zip(transfers, statuses, strict=True)
+            if status is TransferStatus.CREATED
+        ]
+        self._add(((one.debit_account_id, one.amount) for one in self._debits(created)), 1)
+
+    def give_back(
+        self, transfers: Sequence[Transfer], statuses: Iterable[TransferStatus | None]
+    ) -> None:
+        """Take back what was admitted and then not created."""
+        refused = [
+            one
+            for one, status in zip(transfers, statuses, strict=True)
+            if status is not TransferStatus.CREATED
+        ]
+        self._add(((one.debit_account_id, one.amount) for one in self._debits(refused)), -1)
+
+    def _debits(self, transfers: Iterable[Transfer]) -> Iterable[Transfer]:
+        return (
+            one
+            for one in transfers
+            if one.debit_account_id
+            and not one.pending_id
+            and one.debit_account_id not in self._house
+        )
+
+    def _spent(self, account_id: int) -> int:
+        return self._by_account.get(account_id, 0)
+
+    def _add(self, debits: Iterable[tuple[int, int]], sign: int) -> None:
+        for account_id, amount in debits:
+            self._total += sign * amount
+            self._by_account[account_id] = self._spent(account_id) + sign * amount
+            if not self._by_account[account_id]:
+                del self._by_account[account_id]

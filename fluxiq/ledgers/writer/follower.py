@@ -1,0 +1,79 @@
+"""Keeps the mirror behind the journal, and knows what the mirror cannot know yet: U."""
+
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from fluxiq.domain.ledger_statuses import TransferStatus
+from fluxiq.errors import Unavailable
+from fluxiq.ledgers.parts import Row
+from fluxiq.ledgers.tigerbeetle.records import unpack_transfers
+from fluxiq.ledgers.tigerbeetle.results import unpack_transfer_results
+from fluxiq.ledgers.writer.changes import Changes
+
+if TYPE_CHECKING:
+    from fluxiq.ledgers.writer.writer import Writer
+
+ROWS: Final = 16  # in one step of the mirror
+WEATHER_SECONDS: Final = 0.2
+# Another writer's late answer rings no bell here.
+LOOK_SECONDS: Final = 1.0
+
+
+class Follower:
+    """`unknown` is U, by seq, while the stand-in answers: rows whose debits count as spent."""
+
+    def __init__(self, writer: "Writer") -> None:
+        self.writer = writer
+        self.unknown: dict[int, Row] = {}
+        self._work = Changes()
+        self._following = trio.Lock()
+
+    def wake(self) -> None:
+        self._work.set()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self.follow()
+            except Unavailable:
+                await trio.sleep(WEATHER_SECONDS)
+            else:
+                await self._work.wait(LOOK_SECONDS)
+
+    async def follow(self) -> None:
+        """Bring the mirror up to every answer, and let what it has leave U. Raises Unavailable."""
+        async with self._following:
+            # Asked before the mirror moves: what had an answer then is in the mirror afterwards.
+            # Asked later, an answer that came meanwhile would be neither here nor there.
+            left = await self.writer.journal.unanswered() if self.unknown else []
+            await self._catch_up()
+            seqs = {row.seq for row in left}
+            self.unknown = {seq: row for seq, row in self.unknown.items() if seq in seqs}
+
+    async def count_unknown(self) -> None:
+        """After TigerBeetle was left: what has no answer is U. Raises Unavailable."""
+        await self.writer.batches.write_answers()
+        async with self._following:
+            rows = await self.writer.journal.unanswered()
+            await self._catch_up()
+            self.unknown = {row.seq: row for row in rows}
+        await self._count_spent()
+
+    async def _catch_up(self) -> None:
+        while await self.writer.mirror.catch_up(ROWS):
+            pass
+
+    async def _count_spent(self) -> None:
+        """Count against the caps what the stand-in did and TigerBeetle does not have."""
+        caps, seq = self.writer.batches.caps, 0
+        caps.clear()
+        while self.writer.limited and (
+            rows := await self.writer.journal.to_replay(ROWS, after=seq)
+        ):
+            for row in rows:
+                assert row.results is not None, f"stand-in row {row.seq} has no results"
+                results = unpack_transfer_results(row.results)
+                statuses: list[TransferStatus] = [one.status for one in results]
+                caps.count(unpack_transfers(row.records), statuses)
+            seq = rows[-1].seq
