@@ -9,8 +9,10 @@ from fluxiq import settings as config
 from fluxiq.bus import Bus
 from fluxiq.cache import Cache
 from fluxiq.domain.records import WebhookEndpoint
-from fluxiq.ports import Ledger, Provider
+from fluxiq.ledgers.writer import Writer
+from fluxiq.ports import Provider
 from fluxiq.services.tenant import Tenant
+from fluxiq.stores.pool import Postgres
 from fluxiq.stores.store import PostgresStore
 from fluxiq.telemetry.metrics import Metrics
 
@@ -19,8 +21,8 @@ from fluxiq.telemetry.metrics import Metrics
 class Links:
     """The institution's own connections, under its own credentials."""
 
+    postgres: Postgres
     store: PostgresStore
-    ledger: Ledger
     bus: Bus
     cache: Cache
 
@@ -32,6 +34,7 @@ class Branch:
     platform: Platform
     institution: config.Institution
     links: Slot[Links] = field(default_factory=lambda: Slot("institution"))
+    ledger: Slot[Writer] = field(default_factory=lambda: Slot("ledger"))
     tenant: Slot[Tenant] = field(default_factory=lambda: Slot("institution"))
     providers: dict[str, Slot[Provider]] = field(default_factory=dict)
     relay: Doorbell = field(default_factory=Doorbell)

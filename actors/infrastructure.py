@@ -5,7 +5,17 @@ from contextlib import AsyncExitStack
 import trio
 
 from actors.platform import Platform, PlatformLinks
-from actors.queues import STREAM, SUBJECTS, consumers_of
+from actors.queues import (
+    LEDGER_BYTES_MAX,
+    LEDGER_DUPLICATE_SECONDS,
+    LEDGER_STREAM,
+    LEDGER_SUBJECTS,
+    STREAM,
+    SUBJECTS,
+    consumers_of,
+    ledger_consumer,
+    ledger_subject,
+)
 from actors.weather import Weather
 from fluxiq.asyncio_host import open_asyncio_host
 from fluxiq.bus import Bus
@@ -81,7 +91,16 @@ async def _provision(platform: Platform, links: PlatformLinks) -> None:
 
 async def _ensure_queues(platform: Platform, bus: Bus) -> None:
     await bus.ensure_stream(STREAM, SUBJECTS)
+    await bus.ensure_stream(
+        LEDGER_STREAM,
+        LEDGER_SUBJECTS,
+        duplicate_window=LEDGER_DUPLICATE_SECONDS,
+        max_bytes=LEDGER_BYTES_MAX,
+    )
     for one in platform.settings.institutions:
+        await bus.ensure_consumer(
+            LEDGER_STREAM, ledger_consumer(one.ispb), ledger_subject(one.ispb), ack_wait=ACK_SECONDS
+        )
         for consumer, subject in consumers_of(platform.settings, one.ispb):
             await bus.ensure_consumer(STREAM, consumer, subject, ack_wait=ACK_SECONDS)
 

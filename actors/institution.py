@@ -12,18 +12,18 @@ import trio
 
 from actors.branch import Branch, Links
 from actors.couriers import CourierBell, endpoint_watch, webhook_sender
-from actors.ledger_writer import LedgerByMail, LedgerWriter
+from actors.ledger_events import ledger_events
+from actors.ledger_parts import LEDGER_WRITER, ledger_writer
+from actors.ledger_writer import LedgerByMail
 from actors.outbox_relay import outbox_relay
 from actors.pix_workers import order_worker, outcome_worker, receipt_worker
 from actors.platform import Platform
 from actors.schedules import schedules
-from actors.stopping import LEDGER_WRITERS, WEBHOOKS, WORKFLOWS
+from actors.stopping import WEBHOOKS, WORKFLOWS
 from actors.weather import Weather
 from actors.window import window
 from fluxiq import settings as config
 from fluxiq.errors import Unavailable, Unknown
-from fluxiq.ledgers.measured import MeasuredLedger
-from fluxiq.ledgers.postgres import PostgresLedger
 from fluxiq.providers import open_provider
 from fluxiq.services.enroll import open_house
 from fluxiq.services.recent import Recent
@@ -45,13 +45,8 @@ def institution(platform: Platform, ispb: str) -> SupervisorSpec:
         max_seconds=60.0,
         children=[
             links(branch),
-            # Its mailbox refuses (4096 callers): who is told at once can tell its customer.
-            LedgerWriter.spec(
-                lambda: branch.links.get().ledger,
-                id="ledger_writer",
-                shutdown=10.0,  # a batch in hand is one transaction: let it end
-                phase=LEDGER_WRITERS,
-            ),
+            ledger_writer(branch),
+            ledger_events(branch),
             # One provider link that fails leaves the others; the budget is small, because a link
             # rides out weather by itself, and a crash here is a bug.
             SupervisorSpec(
@@ -170,23 +165,18 @@ async def _open_links(branch: Branch) -> AsyncIterator[Links]:
     ):
         connections = branch.metrics.pg_connections.labels(ispb)
         connections.set_function(lambda: postgres.statistics().open)  # looked up at each scrape
-        ledger = PostgresLedger(postgres, branch.institution.ledger)
-        yield Links(
-            store=PostgresStore(postgres, ispb),
-            ledger=MeasuredLedger(ledger, branch.metrics, ispb, "postgres"),
-            bus=bus,
-            cache=cache,
-        )
+        store = PostgresStore(postgres, ispb)
+        yield Links(postgres=postgres, store=store, bus=bus, cache=cache)
 
 
 def _tenant(branch: Branch, context: Context) -> Tenant:
     platform, opened = branch.platform, branch.links.get()
-    writer = context.ref(f"institutions/{branch.ispb}/ledger_writer")
+    writer = context.ref(f"institutions/{branch.ispb}/{LEDGER_WRITER}")
     return Tenant(
         institution=branch.institution,
         settings=platform.settings,
         store=opened.store,
-        ledger=LedgerByMail(writer, lambda: branch.links.get().ledger),
+        ledger=LedgerByMail(writer, branch.ledger),
         cache=opened.cache,
         providers={name: slot.get() for name, slot in branch.providers.items()},
         clock=platform.clock,

@@ -10,6 +10,7 @@ import msgspec
 
 from actors.branch import Branch
 from actors.consumer import Handle, consume
+from actors.ledger_writer import LANE
 from actors.queues import Queue, consumer_name
 from fluxiq.bus import Delivery
 from fluxiq.domain.records import InboxEntry
@@ -79,6 +80,7 @@ def _worker(branch: Branch, queue: Queue, partition: int, handle: Handle) -> Chi
 
     async def start(context: Context) -> None:
         context.report(queue=str(queue), partition=partition)
+        LANE.set(consumer)
         await consume(context, branch.links.get().bus, consumer, handle)
 
     return ChildSpec(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from actors.crash_book import CrashBook
 from actors.embedded import DataDirectory
+from actors.ledger_board import Board
 from actors.servers import Servers
 from actors.slot import Slot
 from actors.system import SystemClock, SystemIds
@@ -15,6 +16,7 @@ from fluxiq.api.hub import Hub
 from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.bus import Bus
 from fluxiq.cache import Cache
+from fluxiq.ledgers.tigerbeetle import Sessions
 from fluxiq.providers import ProviderAddress
 from fluxiq.stores.pool import Postgres
 from fluxiq.telemetry.metrics import Metrics
@@ -40,6 +42,7 @@ class Platform:
     tenants: OpenTenants
     metrics: Metrics
     crash_book: CrashBook
+    board: Board
     hub: Hub
     http_port: int
     simulator_port: int
@@ -47,6 +50,7 @@ class Platform:
     ids: SystemIds = field(default_factory=SystemIds)
     hogs: Hogs = field(default_factory=Hogs)
     host: Slot[AsyncioHost] = field(default_factory=lambda: Slot("asyncio host"))
+    sessions: Slot[Sessions] = field(default_factory=lambda: Slot("TigerBeetle sessions"))
     links: Slot[PlatformLinks] = field(default_factory=lambda: Slot("infrastructure"))
 
     @property

@@ -7,6 +7,12 @@ from fluxiq.settings import Settings
 
 STREAM = "FLUXIQ"
 SUBJECTS = (f"{STREAM}.>",)
+# What the ledgers did, for whoever wants to know; see docs/ledger.md. Bounded, or a bulk load would
+# take the disk from the work queues.
+LEDGER_STREAM = "FLUXIQ_LEDGER"
+LEDGER_SUBJECTS = (f"{LEDGER_STREAM}.>",)
+LEDGER_BYTES_MAX = 1024 * 1024 * 1024
+LEDGER_DUPLICATE_SECONDS = 600.0  # a message that is sent again within this time is dropped
 
 
 class Queue(StrEnum):
@@ -27,3 +33,13 @@ def consumers_of(settings: Settings, ispb: str) -> Iterator[tuple[str, str]]:
     for queue in Queue:
         for partition in range(settings.pix.partitions):
             yield consumer_name(ispb, queue, partition), f"{STREAM}.{ispb}.{queue}.{partition}"
+
+
+def ledger_subject(ispb: str) -> str:
+    """Where the transfers of an institution's ledger are told."""
+    return f"{LEDGER_STREAM}.{ispb}.transfers"
+
+
+def ledger_consumer(ispb: str) -> str:
+    """The durable consumer with which an institution reads them, under its own user."""
+    return f"{ispb}_ledger"

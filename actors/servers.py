@@ -23,6 +23,7 @@ from actors.queues import consumers_of
 from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.bus import Bus, open_bus
 from fluxiq.cache import Cache, open_cache
+from fluxiq.ledgers.tigerbeetle import Cluster
 from fluxiq.settings import Settings
 from fluxiq.stores.pool import Postgres, open_postgres
 from fluxiq.stores.provision import role_of
@@ -57,14 +58,21 @@ class Servers:
             found.append(tigerbeetle_child(directory))
         return [child for child in found if child is not None]
 
+    def tigerbeetle(self) -> Cluster | None:
+        """The cluster that keeps the books: the given one, else the embedded one, else none."""
+        given = self._settings.tigerbeetle
+        if given.addresses:
+            return Cluster(int(given.cluster), given.addresses)
+
+        found = tigerbeetle_endpoint(self._directory)
+        return None if isinstance(found, str) else Cluster(found.cluster, found.address)
+
     def ledger_note(self) -> str:
         """Which ledger keeps the books, in one line for the person at the terminal."""
-        given = self._settings.tigerbeetle.addresses
-        found = tigerbeetle_endpoint(self._directory)
-        if isinstance(found, str) and not given:
-            return found
-        address = given or (found if isinstance(found, str) else found.address)
-        return f"PostgreSQL; TigerBeetle at {address} stands ready and keeps no books yet"
+        cluster = self.tigerbeetle()
+        if cluster is None:
+            return str(tigerbeetle_endpoint(self._directory))
+        return f"TigerBeetle, {cluster}; PostgreSQL stands in when it is away"
 
     # The ways in. Without an ISPB: the administrator's.
 

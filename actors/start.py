@@ -12,6 +12,7 @@ from actors.addresses import Addresses
 from actors.crash_book import CrashBook
 from actors.embedded import DataDirectory
 from actors.embedded.directory import refusing
+from actors.ledger_board import Board
 from actors.platform import Platform
 from actors.servers import Servers
 from actors.stopping import PHASES
@@ -42,6 +43,7 @@ _LEVELS = {
     EventKind.GAVE_UP: "error",
     EventKind.QUARANTINED: "error",
     EventKind.STUCK: "error",
+    EventKind.FENCED: "error",
     EventKind.OVERDUE: "warning",
     EventKind.RESTARTING: "warning",
     EventKind.DEAD_LETTERS: "warning",
@@ -95,13 +97,15 @@ async def open_platform(settings: Settings) -> AsyncIterator[Running]:
 
 def _platform(settings: Settings, directory: DataDirectory, book: CrashBook) -> Platform:
     metrics = Metrics()
+    servers = Servers(settings, directory)
     return Platform(
         settings=settings,
         directory=directory,
-        servers=Servers(settings, directory),
+        servers=servers,
         tenants=OpenTenants(one.ispb for one in settings.institutions),
         metrics=metrics,
         crash_book=book,
+        board=Board(metrics, configured=servers.tigerbeetle() is not None),
         hub=Hub(metrics.connections),
         http_port=settings.http.port or directory.port("http"),
         simulator_port=settings.simulator.port or directory.port("simulator"),

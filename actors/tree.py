@@ -1,15 +1,23 @@
 """The whole tree on one page. Everything that lives longer than a request is somewhere below.
 
-root stands on infrastructure: when that gives up, all that stands on it starts again, in order.
+root stands on infrastructure, and the institutions on the ledger they share: when one of those
+gives up, all that stands on it starts again, in order.
 A stop goes in phases (actors/stopping.py): the doors, the workflows, the ledger writers, the
 couriers; then what is left in reverse start order, the servers last.
 """
 
+from functools import partial
+
 from actors.admin.diagnostics import diagnostic_verbs
 from actors.admin.socket import admin_read_socket, admin_socket
+from actors.admin.verbs import merged
 from actors.http_api import http_api
 from actors.infrastructure import asyncio_host, platform_links
 from actors.institution import institution
+from actors.ledger_breaker import LedgerBreaker, breaker_limits
+from actors.ledger_reconciler import ledger_reconciler
+from actors.ledger_sessions import ledger_sessions, look_up
+from actors.ledger_verbs import ledger_verbs
 from actors.platform import Platform
 from actors.simulator import simulator
 from actors.watchdog import stall_watchdog
@@ -24,6 +32,7 @@ def tree_of(platform: Platform) -> SupervisorSpec:
         max_seconds=60.0,
         children=[
             infrastructure(platform),
+            ledger(platform),
             institutions(platform),
             gateway(platform),
             operations(platform),
@@ -52,6 +61,29 @@ def infrastructure(platform: Platform) -> SupervisorSpec:
     )
 
 
+def ledger(platform: Platform) -> SupervisorSpec:
+    """What all institutions' writers share. Sessions that crash take the breaker along, which then
+    asks afresh; a breaker that crashes leaves the sessions alone, and what is in flight there.
+
+    Its budget is large for its size: the breaker's state is on the board, so that a restart costs
+    one probe, while giving up would restart every institution.
+    """
+    cluster = platform.servers.tigerbeetle()
+    breaker = LedgerBreaker.spec(
+        platform.board,
+        partial(look_up, platform),
+        breaker_limits(platform.settings.ledger),
+        id="breaker",
+    )
+    return SupervisorSpec(
+        id="ledger",
+        strategy=Strategy.REST_FOR_ONE,
+        max_restarts=10,
+        max_seconds=60.0,
+        children=[*([ledger_sessions(platform, cluster)] if cluster else []), breaker],
+    )
+
+
 def institutions(platform: Platform) -> DynamicSpec:
     """One branch each, with its own budget: one that cannot stay up is parked, alone."""
     return DynamicSpec(
@@ -77,6 +109,7 @@ def gateway(platform: Platform) -> SupervisorSpec:
 
 def operations(platform: Platform) -> SupervisorSpec:
     """What lets an operator look in; it never takes the platform down with it."""
+    verbs = merged(diagnostic_verbs(platform), ledger_verbs(platform))
     return SupervisorSpec(
         id="operations",
         strategy=Strategy.ONE_FOR_ONE,
@@ -84,7 +117,8 @@ def operations(platform: Platform) -> SupervisorSpec:
         max_seconds=60.0,
         children=[
             stall_watchdog(platform),
-            admin_socket(platform, diagnostic_verbs(platform)),
-            admin_read_socket(platform, diagnostic_verbs(platform)),
+            ledger_reconciler(platform),
+            admin_socket(platform, verbs),
+            admin_read_socket(platform, verbs),
         ],
     )

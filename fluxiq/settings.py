@@ -20,6 +20,10 @@ Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]  # a year: infinity is no deadline
 
+# How long a caller of the ledger waits for its writer: a quarter of the 40 s that PIX leaves from
+# order to settlement. Whoever waits inside the ledger must be told before that.
+LEDGER_CALL_SECONDS_MAX = 10.0
+
 # Named apart from settings: they say where settings are, or belong to somebody else.
 _NOT_SETTINGS = {"FLUXIQ_CONFIG", "FLUXIQ_CONFIG_DIR", "FLUXIQ_PROFILE", "FLUXIQ_TIGERBEETLE_BIN"}
 
@@ -49,7 +53,30 @@ class Redis(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class TigerBeetle(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`cluster` is its id of up to 128 bits, as decimal text: TOML's numbers end at 64."""
+
     addresses: str
+    cluster: Annotated[str, Meta(pattern=r"^[0-9]{1,39}$")]
+
+
+class Ledger(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When TigerBeetle is left and taken back, and how much may wait and be stood in for."""
+
+    deadline_seconds: Seconds
+    failures: Count
+    suspect_seconds_max: Seconds
+    open_seconds: Seconds
+    open_seconds_max: Seconds
+    probes: Count
+    probe_seconds: Seconds
+    sessions: Annotated[int, Meta(ge=1, le=4)]
+    batch_max: Annotated[int, Meta(ge=1, le=8189)]
+    waiting_max: Annotated[int, Meta(ge=8189)]
+    patience_seconds: Seconds
+    drain_seconds_max: Seconds
+    replay_rows: Count
+    account_cap: Count
+    institution_cap: Count
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -97,11 +124,16 @@ class ProviderLink(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Institution(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A tenant. `ledger` is its TigerBeetle ledger number, registered once and never reused."""
+    """A tenant. `ledger` is its TigerBeetle ledger number, registered once and never reused;
+    `ledger_policy` is what it wants while TigerBeetle is away (docs/ledger.md).
+    """
 
     ispb: Annotated[str, Meta(pattern=r"^[0-9A-Z]{8}$")]
     name: Annotated[str, Meta(min_length=1, max_length=80)]
     ledger: Annotated[int, Meta(ge=1, le=2**32 - 1)]
+    ledger_policy: Literal["fail_closed", "queue_only", "standin_limited", "standin_full"] = (
+        "standin_limited"
+    )
     providers: Annotated[tuple[ProviderLink, ...], Meta(min_length=1)]
 
 
@@ -112,6 +144,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     nats: Nats
     redis: Redis
     tigerbeetle: TigerBeetle
+    ledger: Ledger
     limits: Limits
     pix: Pix
     webhooks: Webhooks
@@ -140,6 +173,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
     given = merged.pop("institutions", None)
     settings = _convert(merged, Settings, origin)
+    _check_ledger(settings, origin)
     institutions = _institutions(folder, given, simulated=settings.simulator.enabled)
     return msgspec.structs.replace(settings, institutions=institutions)
 
@@ -228,6 +262,43 @@ def _named(error: msgspec.ValidationError, origin: Mapping[str, str]) -> Setting
 
     source = origin.get(key, "the settings")
     return SettingsInvalid(f"setting {key!r} in {source}: {text[:1].lower()}{text[1:]}")
+
+
+def _check_ledger(settings: Settings, origin: Mapping[str, str]) -> None:
+    """What no single value says: together they must leave room for one another."""
+    ledger = settings.ledger
+    checks = (
+        (
+            int(settings.tigerbeetle.cluster) < 2**128,
+            "tigerbeetle.cluster",
+            "has more than 128 bits",
+        ),
+        (
+            ledger.suspect_seconds_max >= ledger.deadline_seconds,
+            "ledger.suspect_seconds_max",
+            "is shorter than deadline_seconds: no probe could end",
+        ),
+        (
+            ledger.open_seconds_max >= ledger.open_seconds,
+            "ledger.open_seconds_max",
+            "is shorter than open_seconds",
+        ),
+        (
+            ledger.patience_seconds < LEDGER_CALL_SECONDS_MAX,
+            "ledger.patience_seconds",
+            f"must be below {LEDGER_CALL_SECONDS_MAX:g}, after which a caller leaves",
+        ),
+        (
+            ledger.institution_cap >= ledger.account_cap,
+            "ledger.institution_cap",
+            "is less than account_cap",
+        ),
+    )
+    for good, key, problem in checks:
+        if not good:
+            raise SettingsInvalid(
+                f"setting {key!r} in {origin.get(key, 'the settings')}: {problem}"
+            )
 
 
 def _institutions(folder: Path, given: Any, *, simulated: bool) -> tuple[Institution, ...]:

@@ -33,6 +33,7 @@ class EventKind(StrEnum):
     PHASE = "phase"  # a phase of the shutdown began, or ran out of time
     UNKNOWN_MESSAGE = "unknown_message"  # a cast nobody handles
     REDELIVERED = "redelivered"  # messages in hand at a crash, given to the next incarnation
+    FENCED = "fenced"  # another process has taken over what the child did: it does no more
     OBSERVER_FAILED = "observer_failed"  # the on_event callback raised
 
 

@@ -20,6 +20,7 @@ from supervisors.os_process import OsProcess
 
 ADMIN = "fluxiq"
 STREAM = "FLUXIQ"
+LEDGER_STREAM = "FLUXIQ_LEDGER"  # of which each institution has the consumer <ispb>_ledger
 PAYLOAD_BYTES_MAX = 1024 * 1024
 MEMORY_BYTES_MAX = 64 * 1024 * 1024
 DISK_BYTES_MAX = 4 * 1024 * 1024 * 1024
@@ -64,15 +65,17 @@ def nats_endpoint(directory: DataDirectory, ispb: str | None = None) -> NatsEndp
 def institution_permissions(ispb: str, consumers: Sequence[str]) -> dict[str, Any]:
     """What an institution may publish and subscribe: its own subjects, its own consumers."""
     _checked(ispb)
-    publish = [f"{STREAM}.{ispb}.>"]
-    for consumer in map(_checked, consumers):
+    subjects = [f"{STREAM}.{ispb}.>", f"{LEDGER_STREAM}.{ispb}.>"]
+    publish = [*subjects]
+    own = [*((STREAM, _checked(one)) for one in consumers), (LEDGER_STREAM, f"{ispb}_ledger")]
+    for stream, consumer in own:
         publish += [
-            f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{consumer}",
-            f"$JS.API.CONSUMER.INFO.{STREAM}.{consumer}",
-            f"$JS.ACK.{STREAM}.{consumer}.>",
+            f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}",
+            f"$JS.API.CONSUMER.INFO.{stream}.{consumer}",
+            f"$JS.ACK.{stream}.{consumer}.>",
         ]
 
-    subscribe = [f"_INBOX_{ispb}.>", f"{STREAM}.{ispb}.>"]
+    subscribe = [f"_INBOX_{ispb}.>", *subjects]
     return {"publish": {"allow": publish}, "subscribe": {"allow": subscribe}}
 
 

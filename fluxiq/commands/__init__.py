@@ -41,6 +41,8 @@ FILES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "operate_platform": ("log-level", "drain", "undrain", "ask"),
     "diagnose": ("crashes", "crash", "hogs"),
+    "breaker": ("breaker",),
+    "ledger": ("ledger",),
     "verify": ("verify",),
     "simulate": ("simulate",),
     "bench": ("bench",),

@@ -74,9 +74,14 @@ class Metrics:
         self.ledger_seconds.labels(institution, backend).observe(seconds)
 
     def show_ledger_backend(self, institution: str, active: str, known: Sequence[str]) -> None:
-        """1 for the backend in use, 0 for the others."""
-        for backend in {*known, active}:
+        """1 for the backend in use, 0 for the others. An `active` that is not known is none."""
+        for backend in known:
             self.ledger_active.labels(institution, backend).set(backend == active)
+
+    def show_ledger_health(self, institution: str, health: Mapping[str, bool]) -> None:
+        """1 for each backend that answered when it was asked last, 0 for one that did not."""
+        for backend, is_well in health.items():
+            self.ledger_health.labels(institution, backend).set(is_well)
 
     # The series, by room.
 
@@ -134,6 +139,23 @@ class Metrics:
             "ledger_active_backend",
             "1 for the ledger in use",
             ["institution", "backend"],
+            registry=self.registry,
+        )
+        self.ledger_health = Gauge(
+            "ledger_backend_health",
+            "1 for a ledger that answers",
+            ["institution", "backend"],
+            registry=self.registry,
+        )
+        self.ledger_fallbacks = Counter(
+            "ledger_fallback_total",
+            "Times that an institution left TigerBeetle",
+            ["institution"],
+            registry=self.registry,
+        )
+        self.ledger_breaker = Gauge(
+            "ledger_circuit_breaker_state",
+            "0 closed, 1 open, 2 half-open: one for all institutions of the process",
             registry=self.registry,
         )
 

@@ -96,13 +96,16 @@ async def test_an_institution_is_refused_everything_of_another(directory: DataDi
         await make_stream(directory)
         client = await connect(nats_endpoint(directory, THEIRS), errors)
         await client.publish(f"FLUXIQ.{OURS}.pix.in", b"forged")
+        await client.publish(f"FLUXIQ_LEDGER.{OURS}.transfers", b"forged")
         await client.publish(f"$JS.API.CONSUMER.MSG.NEXT.FLUXIQ.{CONSUMER}", b"1")
+        await client.publish(f"$JS.API.CONSUMER.MSG.NEXT.FLUXIQ_LEDGER.{OURS}_ledger", b"1")
         await client.publish("$JS.API.STREAM.MSG.GET.FLUXIQ", b'{"seq":1}')
         await client.publish("$JS.API.STREAM.DELETE.FLUXIQ", b"")
-        for subject in (f"FLUXIQ.{OURS}.>", f"_INBOX_{OURS}.>", "FLUXIQ.>", "_INBOX.>", ">"):
+        own = (f"FLUXIQ.{OURS}.>", f"FLUXIQ_LEDGER.{OURS}.>", f"_INBOX_{OURS}.>")
+        for subject in (*own, "FLUXIQ.>", "FLUXIQ_LEDGER.>", "_INBOX.>", ">"):
             await client.subscribe(subject)
 
-        while len(errors) < 9:  # the client hands them out in tasks of its own
+        while len(errors) < 13:  # the client hands them out in tasks of its own
             await client.flush()
 
         await client.close()
@@ -112,7 +115,7 @@ async def test_an_institution_is_refused_everything_of_another(directory: DataDi
     async with running(nats_child(directory, institutions).start):
         await in_asyncio(talk)
 
-    assert len(errors) == 9
+    assert len(errors) == 13
     assert all("permissions violation" in error.lower() for error in errors)
 
 
@@ -185,12 +188,18 @@ def test_the_permissions_name_only_the_institutions_subjects_and_consumers() -> 
         "publish": {
             "allow": [
                 "FLUXIQ.12345678.>",
+                "FLUXIQ_LEDGER.12345678.>",
                 "$JS.API.CONSUMER.MSG.NEXT.FLUXIQ.pix_in",
                 "$JS.API.CONSUMER.INFO.FLUXIQ.pix_in",
                 "$JS.ACK.FLUXIQ.pix_in.>",
+                "$JS.API.CONSUMER.MSG.NEXT.FLUXIQ_LEDGER.12345678_ledger",
+                "$JS.API.CONSUMER.INFO.FLUXIQ_LEDGER.12345678_ledger",
+                "$JS.ACK.FLUXIQ_LEDGER.12345678_ledger.>",
             ]
         },
-        "subscribe": {"allow": ["_INBOX_12345678.>", "FLUXIQ.12345678.>"]},
+        "subscribe": {
+            "allow": ["_INBOX_12345678.>", "FLUXIQ.12345678.>", "FLUXIQ_LEDGER.12345678.>"]
+        },
     }
 
 

@@ -394,3 +394,45 @@ def test_the_environment_of_the_process_is_read_when_none_is_given(
     monkeypatch.setenv("FLUXIQ_HTTP__PORT", "4321")
 
     assert load().http.port == 4321
+
+
+# The ledger: values that must leave room for one another.
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "problem"),
+    [
+        ("FLUXIQ_LEDGER__SUSPECT_SECONDS_MAX", "1.0", "is shorter than deadline_seconds"),
+        ("FLUXIQ_LEDGER__OPEN_SECONDS_MAX", "10.0", "is shorter than open_seconds"),
+        ("FLUXIQ_LEDGER__PATIENCE_SECONDS", "10.0", "must be below 10"),
+        ("FLUXIQ_LEDGER__INSTITUTION_CAP", "1", "is less than account_cap"),
+        ("FLUXIQ_LEDGER__SESSIONS", "5", "expected `int` <= 4"),
+        ("FLUXIQ_LEDGER__BATCH_MAX", "8190", "expected `int` <= 8189"),
+        ("FLUXIQ_TIGERBEETLE__CLUSTER", str(2**128), "has more than 128 bits"),
+        ("FLUXIQ_TIGERBEETLE__CLUSTER", "zero", "expected `str` matching regex"),
+    ],
+)
+def test_ledger_settings_that_make_no_sense_are_refused_by_name(
+    folder: Path, variable: str, text: str, problem: str
+) -> None:
+    said = refusal(folder, **{variable: text})
+
+    key = variable.removeprefix("FLUXIQ_").lower().replace("__", ".")
+    assert f"setting {key!r} in {variable}: " in said
+    assert problem in said
+
+
+def test_cluster_id_may_be_any_128_bit_number(folder: Path) -> None:
+    assert read(folder, FLUXIQ_TIGERBEETLE__CLUSTER=str(2**128 - 1)).tigerbeetle.cluster
+
+
+def test_institution_has_a_policy_for_when_tigerbeetle_is_away(folder: Path) -> None:
+    file = folder / "institutions" / "12345678.toml"
+    assert {one.ledger_policy for one in read(folder).institutions} == {"standin_limited"}
+
+    add(file, 'ledger_policy = "fail_closed"')
+    assert read(folder).institutions[0].ledger_policy == "fail_closed"
+
+    file.write_text(file.read_text().replace("fail_closed", "hope"))
+    assert "'ledger_policy'" in refusal(folder)
+    assert "12345678.toml" in refusal(folder)

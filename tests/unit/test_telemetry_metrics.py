@@ -14,6 +14,9 @@ SURFACE = {
     "ledger_operations_total": {"backend", "status", "institution"},
     "ledger_operation_duration_seconds": {"backend", "institution"},
     "ledger_active_backend": {"backend", "institution"},
+    "ledger_backend_health": {"backend", "institution"},
+    "ledger_fallback_total": {"institution"},
+    "ledger_circuit_breaker_state": set(),
     "nats_messages_total": {"stream", "subject"},
     "pg_connections_active": {"institution"},
     "pg_query_duration_seconds": {"institution"},
@@ -26,6 +29,9 @@ def fed() -> Metrics:
     metrics.observe_pix("12345678", "in", "paid", 15000)
     metrics.observe_ledger("12345678", "postgres", {"created": 3}, 0.001)
     metrics.show_ledger_backend("12345678", "postgres", ["tigerbeetle", "postgres"])
+    metrics.show_ledger_health("12345678", {"tigerbeetle": False, "postgres": True})
+    metrics.ledger_fallbacks.labels("12345678").inc()
+    metrics.ledger_breaker.set(1)
     metrics.connections.labels("12345678").inc()
     metrics.nats_messages.labels("FLUXIQ", "FLUXIQ.12345678.pix.in").inc()
     metrics.pg_connections.labels("12345678").set(8)

@@ -10,7 +10,7 @@ from trio.testing import MockClock
 
 HERE = Path(__file__).parent
 # They wait for sockets, which no virtual clock sees.
-REAL_TIME = {"test_admin_socket.py", "test_admin_crowd.py"}
+REAL_TIME = {"test_admin_socket.py", "test_admin_crowd.py", "test_ledger_sessions.py"}
 
 
 def run_on_virtual_clock(*args: Any, **kwargs: Any) -> Any:

@@ -14,6 +14,8 @@ from actors.admin.desk import STANDARD, Desk, Peer
 from actors.admin.diagnostics import verbs_of
 from actors.admin.verbs import merged
 from actors.crash_book import CrashBook
+from actors.ledger_board import Board
+from actors.ledger_verbs import verbs_of as ledger_verbs_of
 from fluxiq.admin.protocol import VERSION, Question
 from supervisors import (
     Actor,
@@ -181,6 +183,7 @@ def test_every_verb_is_documented_with_its_arguments_and_every_documented_one_ex
             )
             documented |= dict.fromkeys(re.findall(r"`(\w+)`", verbs), named)
 
-    every = merged(STANDARD, verbs_of(cast("CrashBook", None), Hogs()))
+    ledger = ledger_verbs_of(cast("Board", None))
+    every = merged(STANDARD, verbs_of(cast("CrashBook", None), Hogs()), ledger)
     real = {**every.looks, **every.deeds}
     assert documented == {"watch": (), **{name: verb.arguments for name, verb in real.items()}}
