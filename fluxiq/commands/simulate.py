@@ -1,16 +1,33 @@
-"""`run.py simulate runtime`: many drawn lives of drawn trees, each one lived twice."""
+"""`run.py simulate runtime|ledger`: many drawn lives, each one lived twice."""
 
 import multiprocessing
 import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
 
 import click
 
-from supervisors.simulation import SeedResult, replay_command, run_seed
+from fluxiq.ledgers import simulation as ledger_simulation
+from supervisors import simulation as runtime_simulation
 
 GRID_ROWS_MAX = 60
+
+
+class Result(Protocol):
+    """What a simulation says of one seed. `grid` has a row per event; `seconds` are virtual."""
+
+    seed: int
+    steps: int
+    seconds: float
+    faults: Counter[str]
+    events: Counter[str]
+    violation: str | None
+    grid: list[tuple[str, ...]]
+
+    def grid_text(self) -> str: ...
 
 
 @click.group()
@@ -24,10 +41,29 @@ def simulate() -> None:
 @click.option("--jobs", default=None, type=click.IntRange(1), help="processes; default: all cores")
 def runtime(seeds: int, first: int, jobs: int | None) -> None:
     """Simulate the supervision runtime: faults first, then everything must recover."""
+    _run(runtime_simulation.run_seed, runtime_simulation.replay_command, seeds, first, jobs)
+
+
+@simulate.command()
+@click.option("--seeds", default=300, show_default=True, type=click.IntRange(1))
+@click.option("--from", "first", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--jobs", default=None, type=click.IntRange(1), help="processes; default: all cores")
+def ledger(seeds: int, first: int, jobs: int | None) -> None:
+    """Simulate the ledger's failover: TigerBeetle, Postgres, the writer fail; no centavo does."""
+    _run(ledger_simulation.run_seed, ledger_simulation.replay_command, seeds, first, jobs)
+
+
+def _run(
+    run_seed: Callable[[int], Result],
+    replay_command: Callable[[int], str],
+    seeds: int,
+    first: int,
+    jobs: int | None,
+) -> None:
     began = time.perf_counter()
     faults: Counter[str] = Counter()
     events: Counter[str] = Counter()
-    steps, seconds, failed = 0, 0.0, []
+    steps, seconds, failed = 0, 0.0, list[Result]()
     workers = min(jobs or os.cpu_count() or 1, seeds)
     with multiprocessing.get_context("fork").Pool(workers) as pool:
         for result in pool.imap(run_seed, range(first, first + seeds), chunksize=10):
@@ -45,19 +81,14 @@ def runtime(seeds: int, first: int, jobs: int | None) -> None:
     click.echo("  events  " + _counts(events))
     click.echo("  faults  " + _counts(faults))
     for result in failed[:1]:
-        _show(result)
+        result.grid = result.grid[-GRID_ROWS_MAX:]
+        click.echo(result.grid_text())
+        click.echo(f"seed {result.seed}: {result.violation}")
+        click.echo(f"replay: {replay_command(result.seed)}")
     if failed:
         others = ", ".join(str(result.seed) for result in failed)
         click.echo(f"{len(failed)} of {seeds} seeds failed: {others}", err=True)
         sys.exit(1)
-
-
-def _show(result: SeedResult) -> None:
-    """Print the last transitions of a failed life, what broke, and how to live it again."""
-    result.grid = result.grid[-GRID_ROWS_MAX:]
-    click.echo(result.grid_text())
-    click.echo(f"seed {result.seed}: {result.violation}")
-    click.echo(f"replay: {replay_command(result.seed)}")
 
 
 def _counts(counts: Counter[str]) -> str:

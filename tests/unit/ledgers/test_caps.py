@@ -1,0 +1,61 @@
+"""What the stand-in may debit before TigerBeetle knows of it."""
+
+from msgspec.structs import replace
+
+from fluxiq.domain.records import Transfer, TransferFlags, TransferStatus
+from fluxiq.ledgers.writer.caps import Caps
+
+HOUSE, ALICE, BOB, CAROL = 1, 2, 3, 4
+CREATED, REFUSED = TransferStatus.CREATED, TransferStatus.EXCEEDS_CREDITS
+
+
+def debit(account: int, amount: int) -> Transfer:
+    return Transfer(
+        id=1, ledger=7, code=1, debit_account_id=account, credit_account_id=HOUSE, amount=amount
+    )
+
+
+def caps() -> Caps:
+    return Caps(account_cap=100, institution_cap=250, house=frozenset({HOUSE}))
+
+
+def test_account_and_institution_are_both_bounded() -> None:
+    spent = caps()
+    assert spent.admit([debit(ALICE, 60)])
+    assert not spent.admit([debit(ALICE, 41)])
+    assert spent.admit([debit(ALICE, 40)])
+    assert spent.admit([debit(BOB, 100)])
+    assert not spent.admit([debit(CAROL, 51)])
+    assert spent.admit([debit(CAROL, 50)])
+
+
+def test_request_is_admitted_whole_or_counts_nothing() -> None:
+    spent = caps()
+    assert not spent.admit([debit(ALICE, 60), debit(BOB, 10), debit(ALICE, 60)])
+    assert spent.admit([debit(ALICE, 100), debit(BOB, 100)])
+
+
+def test_debits_of_the_house_and_what_resolves_a_hold_are_free() -> None:
+    spent = caps()
+    assert spent.admit([debit(HOUSE, 1_000_000)])
+    post = TransferFlags.POST_PENDING_TRANSFER
+    assert spent.admit([replace(debit(ALICE, 1_000), flags=post, pending_id=9)])
+    assert spent.admit([debit(ALICE, 100)])
+
+
+def test_what_was_not_created_is_given_back() -> None:
+    spent = caps()
+    both = [debit(ALICE, 60), debit(ALICE, 40)]
+    assert spent.admit(both)
+    spent.give_back(both, [CREATED, REFUSED])
+    assert not spent.admit([debit(ALICE, 41)])
+    assert spent.admit([debit(ALICE, 40)])
+    spent.give_back([debit(BOB, 0)], [None])
+
+
+def test_what_an_earlier_process_did_counts_even_beyond_the_caps() -> None:
+    spent = caps()
+    spent.count([debit(ALICE, 300), debit(BOB, 5)], [CREATED, REFUSED])
+    assert not spent.admit([debit(BOB, 1)])
+    spent.clear()
+    assert spent.admit([debit(BOB, 1)])
