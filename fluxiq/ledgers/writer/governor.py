@@ -100,6 +100,7 @@ class Governor:
         self.in_doubt = False
         if now.epoch == writer.authority.epoch:
             writer.authority = now
+            writer.changed.set()  # what was put back waits, and hears of nothing else
             return
 
         writer.fenced = True

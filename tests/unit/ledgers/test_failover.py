@@ -491,3 +491,13 @@ async def test_balances_come_from_the_mirror_while_tigerbeetle_is_away(
     house.server.stop()
     assert (await house.writer.balances([house.alice]))[house.alice].available == 100
     assert house.keeper.state is BreakerState.SUSPECT
+
+
+async def test_what_waits_while_the_authority_is_in_doubt_is_taken_when_the_doubt_is_over(
+    house: House,
+) -> None:
+    await house.open()
+    house.writer.governor.lost_authority()
+    payment, began = house.pay(house.alice, house.bob, 1), trio.current_time()
+    assert await house.ask(payment) == ["created"]
+    assert trio.current_time() - began < 1.0, "not at the next request, nor when it expires"
