@@ -96,6 +96,9 @@ async def open_postgres(
     settings = dict(keywords.pop("server_settings", {}))
     settings["application_name"] = application_name
     settings["statement_timeout"] = str(int(statement_timeout * 1000))
+    # Whatever the server's own setting is: what was answered must survive its crash, and a batch
+    # that TigerBeetle has must be in the journal.
+    settings["synchronous_commit"] = "on"
 
     async def make_pool() -> asyncpg.Pool:
         return await asyncpg.create_pool(

@@ -7,8 +7,7 @@ balance and agree with the provider's; the tree is whole; and nobody but the dea
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Iterator
 
 import pytest
 import trio
@@ -16,9 +15,8 @@ import trio
 from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.commands.demo_data import demo_logins
 from fluxiq.commands.merchant import Merchant
-from fluxiq.errors import Unavailable
-from fluxiq.stores.pool import Postgres
 from supervisors import EventKind
+from tests.support.aftermath import CALM_SECONDS_MAX, storm_over
 from tests.support.house import (
     SERVERS,
     SIMULATOR,
@@ -30,12 +28,9 @@ from tests.support.house import (
     restarted,
     show_a_payment,
 )
-from tests.support.storm import Storm
-from tests.support.verdict import Provider, judge, open_books, unfinished
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(120)]
 
-CALM_SECONDS_MAX = 60.0
 PAUSED_SECONDS = 3.0
 DEATH_SECONDS_MAX = 10.0
 
@@ -123,46 +118,3 @@ async def test_payments_go_on_after_nats_came_back_without_its_store() -> None:
         for login in await demo_logins(running.platform):
             async with Merchant.open(running.platform.api_url, login) as merchant:
                 await show_a_payment(merchant, running.platform.simulator_url)
-
-
-@asynccontextmanager
-async def storm_over(house: House, host: AsyncioHost, name: str) -> AsyncIterator[None]:
-    """A storm that blows beside the block, which begins in the middle of payments; then verdict."""
-    async with AsyncExitStack() as stack:
-        storm = Storm(house.platform, house.sink, name)
-        async with trio.open_nursery() as gusts:
-            gusts.start_soon(storm.blow)
-            assert await storm.until_under_way(), "nothing is under way"
-            yield
-
-        books = {
-            ispb: await stack.enter_async_context(open_books(host, house.platform.data_dir, ispb))
-            for ispb in house.platform.logins
-        }
-        await _until_calm(house, books)
-        await _verdict(house, books, storm)
-
-
-async def _until_calm(house: House, books: dict[str, Postgres]) -> None:
-    deadline = trio.current_time() + CALM_SECONDS_MAX
-    while True:
-        provider = Provider.read(house.platform.data_dir)
-        try:
-            waiting = {ispb: await unfinished(books[ispb], provider) for ispb in books}
-        except Unavailable as error:
-            waiting = {"servers": [str(error)]}
-        if not any(waiting.values()):
-            return
-        assert trio.current_time() < deadline, f"after {CALM_SECONDS_MAX:g} s: {waiting}"
-        await trio.sleep(0.1)
-
-
-async def _verdict(house: House, books: dict[str, Postgres], storm: Storm) -> None:
-    provider = Provider.read(house.platform.data_dir)
-    for ispb, login in house.platform.logins.items():
-        assert await judge(books[ispb], provider, storm, login) == []
-
-        async with Merchant.open(house.platform.addresses.api, login) as merchant:
-            balance = await merchant.get(f"/accounts/{login.account_id}/balance")
-            assert (balance["available"], balance["pending"]) == (provider.balance(ispb), 0)
-            await show_a_payment(merchant, str(house.platform.addresses.simulator))

@@ -55,6 +55,14 @@ class TestRun:
             assert await pg.run(value, "SHOW application_name") == "fluxiq test"
             assert await pg.run(value, "SHOW statement_timeout") == "5s"
 
+    async def test_a_commit_is_durable_though_the_server_was_told_to_be_lazy(
+        self, asyncio_host: AsyncioHost, postgres_server: PostgresServer
+    ) -> None:
+        # Killed, such a server forgot batches of the journal that TigerBeetle had executed.
+        assert postgres_server.execute("SHOW synchronous_commit") == "off"
+        async with opened(asyncio_host, postgres_server.url()) as pg:
+            assert await pg.run(value, "SHOW synchronous_commit") == "on"
+
     async def test_keyword_arguments_do_instead_of_a_url(
         self, asyncio_host: AsyncioHost, postgres_server: PostgresServer
     ) -> None:

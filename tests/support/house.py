@@ -4,7 +4,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,10 +65,10 @@ class House:
 
 
 @contextmanager
-def open_house() -> Iterator[House]:
+def open_house(environ: Mapping[str, str] | None = None) -> Iterator[House]:
     """A platform in a process of its own. Every merchant has an endpoint, and money to spend."""
     with temporary_folder() as folder:
-        platform = PlatformProcess(folder / "data", ENVIRON)
+        platform = PlatformProcess(folder / "data", {**ENVIRON, **(environ or {})})
         try:
             platform.start()
             with merchants_endpoint() as sink:

@@ -32,6 +32,12 @@ _OPEN = {
         " WHERE stage NOT IN ('confirmed', 'failed')"
     ),
     "notices nobody has read": "SELECT id FROM inbox WHERE done_at IS NULL",
+    "batches that the mirror does not have": (
+        "SELECT 'batch ' || seq FROM ledger_journal WHERE NOT mirrored"
+    ),
+    "batches that nobody was told of": (
+        "SELECT 'batch ' || seq FROM ledger_journal WHERE NOT published"
+    ),
     "messages owed to the bus": "SELECT subject || ' ' || reference FROM outbox",
     "events owed to merchants": (
         "SELECT event_id || ' ' || attempts || ' ' || last_error FROM deliveries"
