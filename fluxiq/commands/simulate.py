@@ -14,6 +14,7 @@ from fluxiq.ledgers import simulation as ledger_simulation
 from supervisors import simulation as runtime_simulation
 
 GRID_ROWS_MAX = 60
+PROGRESS_SEEDS = 1000
 
 
 class Result(Protocol):
@@ -72,7 +73,13 @@ def _run(
             steps += result.steps
             seconds += result.seconds
             if result.violation is not None:
+                # At once: a long run may be broken off.
+                _show(result, replay_command(result.seed))
                 failed.append(result)
+            done = result.seed + 1 - first
+            if done % PROGRESS_SEEDS == 0 and done < seeds:
+                rate = done / (time.perf_counter() - began)
+                click.echo(f"{done} seeds, {len(failed)} failed, {rate:.0f} seeds/s", err=True)
     took = time.perf_counter() - began
     click.echo(
         f"{seeds} seeds from {first}, each twice: {steps} decisions, {sum(faults.values())} faults,"
@@ -80,15 +87,18 @@ def _run(
     )
     click.echo("  events  " + _counts(events))
     click.echo("  faults  " + _counts(faults))
-    for result in failed[:1]:
-        result.grid = result.grid[-GRID_ROWS_MAX:]
-        click.echo(result.grid_text())
-        click.echo(f"seed {result.seed}: {result.violation}")
-        click.echo(f"replay: {replay_command(result.seed)}")
     if failed:
         others = ", ".join(str(result.seed) for result in failed)
         click.echo(f"{len(failed)} of {seeds} seeds failed: {others}", err=True)
         sys.exit(1)
+
+
+def _show(result: Result, replay: str) -> None:
+    """Print the last events of a failed life, what broke, and how to live it again."""
+    result.grid = result.grid[-GRID_ROWS_MAX:]
+    click.echo(result.grid_text())
+    click.echo(f"seed {result.seed}: {result.violation}")
+    click.echo(f"replay: {replay}")
 
 
 def _counts(counts: Counter[str]) -> str:
