@@ -7,6 +7,7 @@ figures of one run is the figure to quote.
 
 import os
 import platform as machine
+import signal
 import sysconfig
 from pathlib import Path
 
@@ -17,10 +18,15 @@ from rich.console import Console
 from rich.table import Table
 
 from fluxiq.commands.bench_actors import FAMILIES, Effort, measure_actors
+from fluxiq.commands.bench_ledger import FAMILIES as LEDGER_FAMILIES
+from fluxiq.commands.bench_ledger import LedgerEffort, measure_ledger
 from fluxiq.commands.bench_payments import measure_payments
 from fluxiq.commands.figures import Report
 
 ROUNDS = 7
+LEDGER_ROUNDS = 3  # each turn has servers of its own
+LEDGER_SECONDS = 60.0
+LEDGER_HISTORY = 2_000_000
 
 
 @click.group()
@@ -52,6 +58,57 @@ def actors(file: Path | None, rounds: int | None, quick: bool, only: tuple[str, 
     """The supervision runtime beside bare trio, pykka and Erlang/OTP, in turns."""
     effort = Effort(rounds=rounds or (1 if quick else ROUNDS), quick=quick)
     _publish(Report(machine=_machine(), figures=measure_actors(effort, only)), file)
+
+
+@bench.command()
+@click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures here.")
+@click.option(
+    "--rounds",
+    default=None,
+    type=click.IntRange(1),
+    help=f"Of each contender, in turns; default: {LEDGER_ROUNDS}.",
+)
+@click.option("--quick", is_flag=True, help="The shape, no figures to quote.")
+@click.option(
+    "--only", multiple=True, type=click.Choice(list(LEDGER_FAMILIES)), help="May be repeated."
+)
+@click.option(
+    "--seconds",
+    default=LEDGER_SECONDS,
+    show_default=True,
+    type=click.FloatRange(1.0),
+    help="Of the load that has to be sustained.",
+)
+@click.option(
+    "--history",
+    default=LEDGER_HISTORY,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Transfers in the journal that is not empty.",
+)
+def ledger(  # noqa: PLR0917 - click gives them by name
+    file: Path | None,
+    rounds: int | None,
+    quick: bool,
+    only: tuple[str, ...],
+    seconds: float,
+    history: int,
+) -> None:
+    """TigerBeetle's driver, the writer, the stand-in and the way between, beside their limits.
+
+    For what needs TigerBeetle put `tigerbeetle` (0.17) on the PATH, or name it in
+    FLUXIQ_TIGERBEETLE_BIN; without the program FLUXIQ_TIGERBEETLE__ADDRESSES may name a running
+    cluster 0, which keeps what is written to it for ever. Everything else is measured anyway.
+    """
+    # As Ctrl-C: servers and folders (a gigabyte each) are gone afterwards.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    effort = LedgerEffort.of(
+        rounds=rounds or (1 if quick else LEDGER_ROUNDS),
+        quick=quick,
+        seconds=seconds,
+        history=history,
+    )
+    _publish(Report(machine=_machine(), figures=measure_ledger(effort, only)), file)
 
 
 def _publish(report: Report, file: Path | None) -> None:

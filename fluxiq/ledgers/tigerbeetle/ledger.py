@@ -44,7 +44,7 @@ from fluxiq.ledgers.tigerbeetle.records import (
 from fluxiq.ledgers.tigerbeetle.results import (
     RESULT_BYTES,
     unpack_account_results,
-    unpack_transfer_results,
+    unpack_transfer_statuses,
 )
 from fluxiq.ledgers.tigerbeetle.sessions import Sessions
 
@@ -126,7 +126,7 @@ class TigerBeetleLedger:
             return []
 
         results = await self.submit(pack_transfers(transfers))
-        return [result.status for result in unpack_transfer_results(results)]
+        return unpack_transfer_statuses(results)
 
     async def submit(self, records: bytes) -> bytes:
         """Apply packed transfers (`records.pack_transfers`) and return the packed results

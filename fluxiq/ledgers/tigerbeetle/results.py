@@ -46,11 +46,15 @@ def unpack_transfer_results(results: bytes) -> list[TransferResult]:
 
 def count_statuses(results: bytes) -> dict[str, int]:
     """How many transfers have which status, without unpacking them: some 0.1 us for each."""
-    check_whole(results, RESULT_BYTES)
-    # Every fourth number, from the third on: 32 bits each, in this machine's order, which is
-    # little-endian wherever TigerBeetle's library runs.
-    codes = Counter(memoryview(results).cast("I")[2::4].tolist())
+    codes = Counter(_codes(results))
     return {_TRANSFER_STATUSES[code].value: count for code, count in codes.items()}
+
+
+def unpack_transfer_statuses(results: bytes) -> list[TransferStatus]:
+    """The statuses alone, in order: a tenth of the time that whole results take. Raises ValueError
+    for bytes that are not results.
+    """
+    return [_TRANSFER_STATUSES[code] for code in _codes(results)]
 
 
 def unpack_account_results(results: bytes) -> list[AccountResult]:
@@ -65,6 +69,14 @@ def unpack_account_results(results: bytes) -> list[AccountResult]:
 def pack_transfer_results(results: Sequence[TransferResult]) -> bytes:
     """What TigerBeetle would have answered: the stand-in's results, packed for the journal."""
     return b"".join([RESULT.pack(timestamp, _CODES[status]) for timestamp, status in results])
+
+
+def _codes(results: bytes) -> list[int]:
+    check_whole(results, RESULT_BYTES)
+    # Every fourth number, from the third on: 32 bits each, in this machine's order, which is
+    # little-endian wherever TigerBeetle's library runs.
+    codes: list[int] = memoryview(results).cast("I")[2::4].tolist()
+    return codes
 
 
 class _StatusByCode(dict[int, Status]):

@@ -51,9 +51,8 @@ async def as_first_answered(
     return answers
 
 
-def hides_a_chain(results: Sequence[TransferResult]) -> bool:
+def hides_a_chain(statuses: Sequence[TransferStatus]) -> bool:
     """Say whether these answers leave open what became of a chain: see `as_first_answered`."""
-    statuses = {result.status for result in results}
     return TransferStatus.EXISTS in statuses and TransferStatus.LINKED_EVENT_FAILED in statuses
 
 

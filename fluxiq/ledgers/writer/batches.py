@@ -14,7 +14,11 @@ from fluxiq.errors import Unavailable, Unknown
 from fluxiq.ledgers.breaker import BreakerState
 from fluxiq.ledgers.parts import Fenced, Mode, TigerBeetle
 from fluxiq.ledgers.tigerbeetle.records import pack_transfers
-from fluxiq.ledgers.tigerbeetle.results import pack_transfer_results, unpack_transfer_results
+from fluxiq.ledgers.tigerbeetle.results import (
+    pack_transfer_results,
+    unpack_transfer_results,
+    unpack_transfer_statuses,
+)
 from fluxiq.ledgers.writer.answers import as_first_answered, hides_a_chain
 from fluxiq.ledgers.writer.caps import Caps
 from fluxiq.ledgers.writer.requests import Request
@@ -28,6 +32,9 @@ ANSWERS_WAITING_MAX: Final = 256  # then nothing new is submitted
 # Answers wait for one another this long: an update of the journal per batch would cost as much as
 # the journal itself, and nobody waits for them but the mirror.
 ANSWERS_SECONDS: Final = 0.02
+# The first batch of the stand-in is a small one: after seconds of waiting a full one would take as
+# long again, and everybody with it.
+STANDIN_FIRST_MAX: Final = 1024
 
 
 class Batches:
@@ -40,6 +47,7 @@ class Batches:
         self.transfers = 0
         self.standing_in = False  # a stand-in batch is being decided
         self.paused = False  # the stand-in takes nothing: the end of a recovery
+        self._stood_in = 0  # the last epoch in which the stand-in answered here
         limits = writer.limits
         self.caps = Caps(limits.account_cap, limits.institution_cap, writer.house)
         self._answers: deque[tuple[int, bytes]] = deque()
@@ -91,15 +99,17 @@ class Batches:
                 writer.breaker.failed(str(error))
             return
 
-        results = unpack_transfer_results(answer)
-        self._reply(requests, [one.status for one in results])
+        statuses = unpack_transfer_statuses(answer)
+        self._reply(requests, statuses)
         if writer.breaker.state is BreakerState.SUSPECT:
             writer.breaker.succeeded()
-        if hides_a_chain(results):
+        if hides_a_chain(statuses):
             # A writer that took over may have resolved this row: what was created then must not be
             # journaled as refused.
             try:
-                results = await as_first_answered(tigerbeetle, transfers, results)
+                results = await as_first_answered(
+                    tigerbeetle, transfers, unpack_transfer_results(answer)
+                )
             except Unavailable:
                 writer.governor.left_unknown()
                 return
@@ -138,7 +148,11 @@ class Batches:
         while True:
             while not (writer.stands_in and len(writer.waiting) and not self.paused):
                 await writer.changed.wait()
-            requests = self._capped(writer.waiting.take(writer.limits.batch_max))
+            batch_max = writer.limits.batch_max
+            if self._stood_in != writer.authority.epoch:
+                batch_max = min(batch_max, STANDIN_FIRST_MAX)
+            requests = self._capped(writer.waiting.take(batch_max))
+            self._stood_in = writer.authority.epoch
             if requests:
                 self.standing_in = True
                 try:

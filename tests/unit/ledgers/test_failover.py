@@ -501,3 +501,20 @@ async def test_what_waits_while_the_authority_is_in_doubt_is_taken_when_the_doub
     payment, began = house.pay(house.alice, house.bob, 1), trio.current_time()
     assert await house.ask(payment) == ["created"]
     assert trio.current_time() - began < 1.0, "not at the next request, nor when it expires"
+
+
+async def test_first_batch_of_the_stand_in_is_a_small_one(
+    house: House, autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fluxiq.ledgers.writer.batches.STANDIN_FIRST_MAX", 2)
+    await house.open()
+    house.writer.batches.paused = True
+    await house.leave()
+    told = [Told() for _ in range(7)]
+    for one in told:
+        house.writer.put([house.pay(house.alice, house.bob, 1)], one)
+    house.writer.batches.paused = False
+    house.writer.changed.set()
+    await house.until(lambda: all(one.answers for one in told))
+    counts = [len(row.records) // 128 for row in house.database.to_replay(9, 0)]
+    assert counts == [2, 5]

@@ -179,6 +179,7 @@ class TestThereAndBack:
         packed = results.pack_transfer_results(answered)
 
         assert results.unpack_transfer_results(packed) == answered
+        assert results.unpack_transfer_statuses(packed) == [one.status for one in answered]
 
     @given(U128, U128, U128, U128)
     def test_the_counters_of_an_account_are_told_apart(
