@@ -19,8 +19,8 @@ from fluxiq.domain.ledger_records import (
     TransferFlags,
 )
 
-LEDGER: Final = 76
-OTHER_LEDGER: Final = 77
+LEDGER: Final = 16909060  # 0x01020304: each of its four bytes must come through
+OTHER_LEDGER: Final = LEDGER + 1
 MISSING: Final = 9  # no account has this id
 F: Final = TransferFlags
 A: Final = AccountFlags

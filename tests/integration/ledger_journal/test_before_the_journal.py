@@ -15,8 +15,8 @@ S = TransferStatus
 # posted with 20; a hold voided; a chain; two ids that were refused.
 OLD_BOOKS = """
     INSERT INTO ledger_accounts (id, ledger, code, flags, debits_posted, credits_posted) VALUES
-        ('00000000-0000-0000-0000-000000000001', 76, 1, 0, 100, 27),
-        ('00000000-0000-0000-0000-000000000002', 76, 1, 2, 27, 100);
+        ('00000000-0000-0000-0000-000000000001', 16909060, 1, 0, 100, 27),
+        ('00000000-0000-0000-0000-000000000002', 16909060, 1, 2, 27, 100);
     INSERT INTO ledger_transfers (
         id, debit_account_id, credit_account_id, amount, pending_id, ledger, code, flags,
         user_data_128, user_data_64, user_data_32, timestamp
@@ -24,7 +24,7 @@ OLD_BOOKS = """
     SELECT
         lpad(to_hex(id), 32, '0')::uuid, lpad(to_hex(debit), 32, '0')::uuid,
         lpad(to_hex(3 - debit), 32, '0')::uuid, amount, lpad(to_hex(hold), 32, '0')::uuid,
-        76, 1, flags, lpad(to_hex(data), 32, 'f')::uuid, data - 9, data, at
+        16909060, 1, flags, lpad(to_hex(data), 32, 'f')::uuid, data - 9, data, at
     FROM (VALUES
         (10, 1, 100, NULL, 0, NULL, 1000),
         (11, 2, 30, NULL, 2, 8, 2000),
@@ -55,7 +55,7 @@ async def test_transfers_are_records_byte_for_byte(old: Books) -> None:
     [row] = await old.journal.to_replay(10)
 
     data = {"user_data_128": (2**128 - 16) + 8, "user_data_64": 2**64 - 1, "user_data_32": 8}
-    held = {"debit_account_id": 2, "credit_account_id": 1, "ledger": 76, "code": 1}
+    held = {"debit_account_id": 2, "credit_account_id": 1, "ledger": 16909060, "code": 1}
     assert [one for one in transfers_of(row.records) if one.debit_account_id] == [
         move(10, 1, 2, 100),
         move(11, 2, 1, 30, flags=2, **data),
@@ -124,7 +124,7 @@ async def test_long_histories_become_many_rows_that_end_between_chains(
             )
             SELECT
                 lpad(to_hex(n), 32, '0')::uuid, lpad('1', 32, '0')::uuid, lpad('2', 32, '0')::uuid,
-                0, 76, 1, CASE WHEN n % 3 = 0 THEN 0 ELSE 1 END, n * 10
+                0, 16909060, 1, CASE WHEN n % 3 = 0 THEN 0 ELSE 1 END, n * 10
             FROM generate_series(1000, 13000) AS n
             """,
         )

@@ -75,9 +75,9 @@ class TestTheMirror:
             """
         )
         assert [[getattr(value, "int", value) for value in row] for row in rows] == [
-            [CUSTOMER, SETTLEMENT, 70, 76, 1, 8, -(2**63), 9],
-            [CUSTOMER, SETTLEMENT, 30, 76, 1, None, None, 1],
-            [CUSTOMER, SETTLEMENT, 20, 76, 1, None, None, None],
+            [CUSTOMER, SETTLEMENT, 70, 16909060, 1, 8, -(2**63), 9],
+            [CUSTOMER, SETTLEMENT, 30, 16909060, 1, None, None, 1],
+            [CUSTOMER, SETTLEMENT, 20, 16909060, 1, None, None, None],
         ]
         await submitting.assert_mirrored()
 

@@ -52,7 +52,7 @@ async def test_a_quick_look_does_not_read_the_journal_again(used: Books) -> None
         ),
         (
             "UPDATE ledger_accounts SET ledger = 77 WHERE flags = 4",
-            {"I6: account ...04 is of ledger 77, not 76"},
+            {"I6: account ...04 is of ledger 77, not 16909060"},
         ),
         (
             "UPDATE ledger_transfers SET ledger = 77 WHERE amount = 7",
