@@ -307,7 +307,6 @@ class Step:
             assert self.state.group is not None
             self.put(child_id, state=ChildState.BACKING_OFF, due=self.state.group.due)
         else:
-            self.leave_group(child_id)
             self.retire(child_id)
 
     def cause_of_stop(self, child: Child) -> Report | int | None:
@@ -318,6 +317,7 @@ class Step:
 
     def retire(self, child_id: str) -> None:
         """Let a child rest for good; a dynamic supervisor forgets it."""
+        self.leave_group(child_id)
         self.put(child_id, state=ChildState.DONE, wanted=False, due=None)
         if self.dynamic:
             del self.state.children[child_id]

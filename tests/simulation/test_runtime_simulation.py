@@ -134,3 +134,8 @@ def first_violation() -> tuple[int, str]:
         if result.invariant is not None:
             return seed, result.invariant
     pytest.fail("no seed failed")
+
+
+def test_temporary_child_whose_start_timed_out_in_a_group_is_not_started_with_it() -> None:
+    """Seed 108488: it was retired, and stayed a member of the group that then started."""
+    assert run_seed(108488).violation is None
