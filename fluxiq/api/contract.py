@@ -20,7 +20,7 @@ from werkzeug.datastructures import Headers, MultiDict
 from fluxiq.errors import Refused
 from fluxiq.ports import Idempotency
 from fluxiq.services.authenticate import Caller
-from fluxiq.services.messages import Answer, digest_of
+from fluxiq.services.messages.envelope import Answer, digest_of
 from fluxiq.services.tenant import Tenant, Tenants
 
 JSON: Final = "application/json"
@@ -91,6 +91,9 @@ class Reply:
     content_type: str = JSON
 
 
+NO_CONTENT: Final = Reply(body=b"", status=204)
+
+
 def answered(answer: Answer) -> Reply:
     """A use case's finished envelope; a replay says so in a header."""
     return Reply(body=answer.body, headers=_REPLAYED if answer.replayed else {})
@@ -137,6 +140,19 @@ class Routes:
     ) -> Callable[[Handler], Handler]:
         return self._register(
             "POST", path, permission=permission, rate=rate, reply=reply, status=status
+        )
+
+    def patch(
+        self, path: str = "", *, permission: str, rate: Rate, reply: Any
+    ) -> Callable[[Handler], Handler]:
+        return self._register("PATCH", path, permission=permission, rate=rate, reply=reply)
+
+    def delete(
+        self, path: str = "", *, permission: str, rate: Rate
+    ) -> Callable[[Handler], Handler]:
+        """Answers with no body: the handler returns `NO_CONTENT`."""
+        return self._register(
+            "DELETE", path, permission=permission, rate=rate, reply=None, status=204
         )
 
     def _register(

@@ -26,7 +26,7 @@ from fluxiq.domain.identifiers import IdPrefix
 from fluxiq.domain.ulid import is_ulid
 from fluxiq.errors import Unavailable
 from fluxiq.ports import Clock, Ids, RateDecision
-from fluxiq.services.messages import encode
+from fluxiq.services.messages.envelope import encode
 from fluxiq.services.tenant import Tenants
 from fluxiq.telemetry.metrics import Metrics
 
@@ -78,7 +78,8 @@ class Door:
                 response = refusal(failure_of(error), headers)
             else:
                 headers.update(reply.headers)
-                headers["Content-Type"] = reply.content_type
+                if reply.body:
+                    headers["Content-Type"] = reply.content_type
                 response = TrioResponse(reply.body, reply.status or endpoint.status, headers)
 
             spent = perf_counter() - started

@@ -9,7 +9,7 @@ import trio
 from msgspec import Struct
 
 from fluxiq.api.contract import PUBLIC, Call, Endpoint, Rate, Reply, Routes
-from fluxiq.services.messages import encode
+from fluxiq.services.messages.envelope import encode
 from fluxiq.telemetry.metrics import CONTENT_TYPE, Metrics
 
 PING_SECONDS: Final = 1.0

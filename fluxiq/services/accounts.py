@@ -3,14 +3,8 @@
 from fluxiq.domain.records import Account, AccountStatus
 from fluxiq.errors import Refused
 from fluxiq.ports import Page
-from fluxiq.services.messages import (
-    AccountView,
-    BalanceView,
-    Listing,
-    PageMeta,
-    account_view,
-    balance_view,
-)
+from fluxiq.services.messages.accounts import AccountView, BalanceView, account_view, balance_view
+from fluxiq.services.messages.envelope import Listing, listing
 from fluxiq.services.tenant import Tenant
 
 _ALL = Page(number=1, size=100)
@@ -18,10 +12,7 @@ _ALL = Page(number=1, size=100)
 
 async def list_accounts(tenant: Tenant, merchant_id: str, page: Page) -> Listing[AccountView]:
     accounts, total = await tenant.store.list_accounts(merchant_id, page)
-    meta = PageMeta(
-        page=page.number, per_page=page.size, total=total, total_pages=-(-total // page.size)
-    )
-    return Listing(data=[await _view(tenant, account) for account in accounts], meta=meta)
+    return listing([await _view(tenant, account) for account in accounts], page, total)
 
 
 async def show_account(tenant: Tenant, merchant_id: str, account_id: str) -> AccountView:

@@ -3,7 +3,7 @@
 import base64
 
 from fluxiq.domain.records import WebhookEndpoint
-from fluxiq.services.messages import EndpointView, OpenEndpoint, endpoint_view
+from fluxiq.services.messages.webhooks import EndpointView, OpenEndpoint, endpoint_view
 from fluxiq.services.tenant import Tenant
 
 

@@ -17,7 +17,7 @@ from fluxiq.domain.records import (
     PixKey,
 )
 from fluxiq.services.authenticate import new_key
-from fluxiq.services.messages import account_view
+from fluxiq.services.messages.accounts import account_view
 from fluxiq.services.tenant import Tenant
 
 PRODUCT = "prod_pix_merchant"

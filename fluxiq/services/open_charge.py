@@ -21,15 +21,9 @@ from fluxiq.domain.records import (
 from fluxiq.errors import Refused
 from fluxiq.ports import ChargeOpening, Fresh, Idempotency
 from fluxiq.services.accounts import working_account
-from fluxiq.services.messages import (
-    Answer,
-    ChargeView,
-    Data,
-    OpenCharge,
-    PersonSaid,
-    charge_view,
-    encode,
-)
+from fluxiq.services.messages.charges import ChargeView, OpenCharge, charge_view
+from fluxiq.services.messages.envelope import Answer, Data, encode
+from fluxiq.services.messages.words import PersonSaid
 from fluxiq.services.qr_image import qr_image
 from fluxiq.services.replay import replay, replay_if_known
 from fluxiq.services.tenant import Tenant

@@ -24,14 +24,8 @@ from fluxiq.domain.records import (
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports import Fresh, HoldSettled, Idempotency, OutboxDraft, PayoutOpening
 from fluxiq.services.accounts import working_account
-from fluxiq.services.messages import (
-    Answer,
-    Data,
-    OpenPayout,
-    PayoutView,
-    encode,
-    payout_view,
-)
+from fluxiq.services.messages.envelope import Answer, Data, encode
+from fluxiq.services.messages.payouts import OpenPayout, PayoutView, payout_view
 from fluxiq.services.replay import Refusal, replay, replay_if_known
 from fluxiq.services.tenant import Tenant
 

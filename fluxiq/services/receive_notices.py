@@ -9,7 +9,7 @@ from datetime import datetime
 
 from fluxiq.domain.records import InboxEntry, Notice, NoticeKind, Room, Step
 from fluxiq.ports import NoticeRecorded, OutboxDraft
-from fluxiq.services.messages import encode
+from fluxiq.services.messages.envelope import encode
 from fluxiq.services.tenant import Tenant
 
 

@@ -4,7 +4,7 @@ import msgspec
 
 from fluxiq.errors import Refused
 from fluxiq.ports import Differs, Idempotency, Replay, Running
-from fluxiq.services.messages import Answer, Json
+from fluxiq.services.messages.envelope import Answer, Json
 from fluxiq.services.tenant import Tenant
 
 

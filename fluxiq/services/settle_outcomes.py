@@ -30,7 +30,7 @@ from fluxiq.domain.records import (
 )
 from fluxiq.errors import Unavailable
 from fluxiq.ports import OrderAnswer, OutcomeArchived
-from fluxiq.services.messages import payout_view
+from fluxiq.services.messages.payouts import payout_view
 from fluxiq.services.tenant import Tenant
 
 _TOLD = {

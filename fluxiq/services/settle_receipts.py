@@ -26,7 +26,8 @@ from fluxiq.domain.records import (
     TransferStatus,
 )
 from fluxiq.ports import ReceiptArchived, ReceiptContext
-from fluxiq.services.messages import ChargeView, ReceiptView, charge_view, receipt_view
+from fluxiq.services.messages.charges import ChargeView, charge_view
+from fluxiq.services.messages.receipts import ReceiptView, receipt_view
 from fluxiq.services.tenant import Tenant
 
 # An earlier try, which crashed before its archive, saw no account for this money.

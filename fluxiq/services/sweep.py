@@ -7,7 +7,7 @@ import msgspec
 from fluxiq.domain.records import Charge, ChargeStatus, Event
 from fluxiq.errors import Refused
 from fluxiq.services.dispatch_payouts import enquire_payouts
-from fluxiq.services.messages import charge_view
+from fluxiq.services.messages.charges import charge_view
 from fluxiq.services.open_payout import hold_payout
 from fluxiq.services.tenant import Tenant
 

@@ -1,7 +1,7 @@
 """A payment's walk through the rooms, for people: where it was, how long, what it left."""
 
 from fluxiq.errors import Refused
-from fluxiq.services.messages import StepView, step_view
+from fluxiq.services.messages.walks import StepView, step_view
 from fluxiq.services.tenant import Tenant
 
 

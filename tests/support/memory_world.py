@@ -32,7 +32,8 @@ from fluxiq.ledgers.model import ModelLedger
 from fluxiq.ports import Cache, Idempotency, Ledger, OrderAnswer, Provider, RateDecision, Store
 from fluxiq.services.dispatch_payouts import dispatch_payouts
 from fluxiq.services.enroll import Enrolled, enroll_merchant, open_house
-from fluxiq.services.messages import Answer, OpenPayout, RecipientSaid, digest_of
+from fluxiq.services.messages.envelope import Answer, digest_of
+from fluxiq.services.messages.payouts import OpenPayout, RecipientSaid
 from fluxiq.services.open_payout import Order, open_payout
 from fluxiq.services.receive_notices import receive_notices
 from fluxiq.services.recent import Recent

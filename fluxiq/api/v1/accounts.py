@@ -1,29 +1,18 @@
 """A merchant's accounts and what is in them."""
 
-from typing import Annotated
-
-from msgspec import Meta, Struct
-
 from fluxiq.api.contract import Call, PathText, Rate, Routes
-from fluxiq.ports import Page
+from fluxiq.api.paging import PageAsked
 from fluxiq.services import accounts as use
-from fluxiq.services.messages import AccountView, BalanceView, Data, Listing
+from fluxiq.services.messages.accounts import AccountView, BalanceView
+from fluxiq.services.messages.envelope import Data, Listing
 
 routes = Routes("/api/v1/accounts")
-
-
-class PageAsked(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which page of a list, and how long a page is."""
-
-    page: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
-    per_page: Annotated[int, Meta(ge=1, le=100)] = 20
 
 
 @routes.get(permission="accounts:read", rate=Rate.READ, reply=Listing[AccountView])
 async def list_accounts(call: Call, query: PageAsked) -> Listing[AccountView]:
     """The merchant's accounts, oldest first."""
-    page = Page(number=query.page, size=query.per_page)
-    return await use.list_accounts(call.tenant, call.merchant_id, page)
+    return await use.list_accounts(call.tenant, call.merchant_id, query.wanted)
 
 
 @routes.get("/{account_id}", permission="accounts:read", rate=Rate.READ, reply=Data[AccountView])

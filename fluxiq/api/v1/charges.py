@@ -2,7 +2,8 @@
 
 from fluxiq.api.contract import Call, PathText, Rate, Reply, Routes, answered
 from fluxiq.services import open_charge as use
-from fluxiq.services.messages import ChargeView, Data, OpenCharge
+from fluxiq.services.messages.charges import ChargeView, OpenCharge
+from fluxiq.services.messages.envelope import Data
 
 routes = Routes("/api/v1/pix/charges")
 

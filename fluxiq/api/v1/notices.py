@@ -6,7 +6,7 @@ The answer comes once every notice is in the visitors' book; understanding them 
 from msgspec import Struct
 
 from fluxiq.api.contract import PUBLIC, Call, PathText, Rate, Routes
-from fluxiq.services.messages import Data
+from fluxiq.services.messages.envelope import Data
 from fluxiq.services.receive_notices import receive_notices as use
 
 routes = Routes("/api/v1/institutions/{ispb}/providers/{provider}/notices")

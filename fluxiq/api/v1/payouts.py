@@ -5,7 +5,8 @@ import msgspec
 from fluxiq.api.contract import IDEMPOTENCY_KEY, Call, PathText, Rate, Reply, Routes, answered
 from fluxiq.errors import Refused
 from fluxiq.services import open_payout as use
-from fluxiq.services.messages import Data, OpenPayout, PayoutView
+from fluxiq.services.messages.envelope import Data
+from fluxiq.services.messages.payouts import OpenPayout, PayoutView
 
 routes = Routes("/api/v1/pix/payouts")
 

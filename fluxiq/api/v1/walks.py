@@ -2,7 +2,8 @@
 
 from fluxiq.api.contract import Call, PathText, Rate, Routes
 from fluxiq.services import walk as use
-from fluxiq.services.messages import Data, StepView
+from fluxiq.services.messages.envelope import Data
+from fluxiq.services.messages.walks import StepView
 
 routes = Routes("/api/v1/pix/walks")
 

@@ -2,7 +2,8 @@
 
 from fluxiq.api.contract import Call, Rate, Routes
 from fluxiq.services import endpoints as use
-from fluxiq.services.messages import Data, EndpointView, OpenEndpoint
+from fluxiq.services.messages.envelope import Data
+from fluxiq.services.messages.webhooks import EndpointView, OpenEndpoint
 
 routes = Routes("/api/v1/webhooks")
 

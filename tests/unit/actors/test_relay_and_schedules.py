@@ -17,7 +17,7 @@ from actors.schedules import ROUND_SECONDS, schedules
 from fluxiq.bus import Ack, Message
 from fluxiq.domain.records import ChargeStatus, OutboxEntry, PayoutStage
 from fluxiq.errors import Unavailable
-from fluxiq.services.messages import OpenCharge
+from fluxiq.services.messages.charges import OpenCharge
 from fluxiq.services.open_charge import open_charge
 from fluxiq.telemetry.metrics import Metrics
 from supervisors import ChildSpec, Strategy, SupervisorSpec, Tree, open_tree

@@ -9,7 +9,9 @@ from fluxiq.domain import brcode
 from fluxiq.domain.records import ChargeStatus
 from fluxiq.errors import Refused
 from fluxiq.ports import Idempotency
-from fluxiq.services.messages import Answer, OpenCharge, PersonSaid
+from fluxiq.services.messages.charges import OpenCharge
+from fluxiq.services.messages.envelope import Answer
+from fluxiq.services.messages.words import PersonSaid
 from fluxiq.services.open_charge import open_charge, show_charge
 from fluxiq.services.sweep import EXPIRY_GRACE_SECONDS, SWEEP_MAX, expire_charges
 from tests.support.memory_world import Fault, MemoryWorld

@@ -8,7 +8,7 @@ import pytest
 from fluxiq.domain.records import AccountStatus, PayoutStage, Room
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports import Idempotency
-from fluxiq.services.messages import OpenPayout, RecipientSaid
+from fluxiq.services.messages.payouts import OpenPayout, RecipientSaid
 from fluxiq.services.open_payout import DIRECTORY_SECONDS, Order, open_payout, show_payout
 from fluxiq.services.walk import walk
 from tests.support.memory_world import ISPB, KEY, Fault, MemoryWorld

@@ -10,7 +10,7 @@ from fluxiq.services.accounts import list_accounts, show_account, show_balance
 from fluxiq.services.authenticate import Caller, authenticate, new_key
 from fluxiq.services.endpoints import add_endpoint, list_endpoints
 from fluxiq.services.enroll import open_house
-from fluxiq.services.messages import OpenEndpoint
+from fluxiq.services.messages.webhooks import OpenEndpoint
 from fluxiq.services.tenant import RECENT_SECONDS, Tenant
 from fluxiq.services.walk import walk
 from tests.support.memory_world import ISPB, OPENED, MemoryWorld

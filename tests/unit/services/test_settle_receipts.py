@@ -19,7 +19,8 @@ from fluxiq.domain.records import (
 from fluxiq.errors import FluxiqError, Unavailable
 from fluxiq.ports import Archived, ReceiptArchived
 from fluxiq.services.endpoints import add_endpoint
-from fluxiq.services.messages import OpenCharge, OpenEndpoint
+from fluxiq.services.messages.charges import OpenCharge
+from fluxiq.services.messages.webhooks import OpenEndpoint
 from fluxiq.services.open_charge import open_charge
 from fluxiq.services.settle_receipts import settle_receipts
 from fluxiq.services.sweep import EXPIRY_GRACE_SECONDS, expire_charges

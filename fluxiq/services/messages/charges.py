@@ -1,0 +1,61 @@
+"""Charges: what merchants say, and what they are told."""
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from fluxiq.domain.records import Charge
+from fluxiq.services.messages.envelope import Json
+from fluxiq.services.messages.words import Centavos, PersonSaid, PersonView, Text
+
+
+class OpenCharge(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    amount: Centavos
+    description: Text = ""
+    payer: PersonSaid | None = None
+    expiration: Annotated[int, Meta(ge=1, le=31_536_000)] | None = None  # seconds from now
+    account_id: str | None = None
+    metadata: Json = {}
+
+
+class ChargeView(Struct, frozen=True, kw_only=True):
+    id: str
+    status: str
+    amount: int
+    currency: str
+    description: str
+    account_id: str
+    txid: str
+    pix_key: str
+    qr_code: str
+    payer: PersonView | None
+    expiration: datetime
+    created_at: datetime
+    paid_at: datetime | None
+    end_to_end_id: str | None
+    metadata: Json
+    qr_code_image: str | UnsetType = UNSET
+
+
+def charge_view(charge: Charge, image: str | UnsetType = UNSET) -> ChargeView:
+    said = charge.payer
+    payer = None if said is None else PersonView(document=said.document, name=said.name)
+    return ChargeView(
+        id=charge.id,
+        status=charge.status,
+        amount=charge.amount,
+        currency="BRL",
+        description=charge.description,
+        account_id=charge.account_id,
+        txid=charge.txid,
+        pix_key=charge.pix_key,
+        qr_code=charge.qr_code,
+        payer=payer,
+        expiration=charge.expires_at,
+        created_at=charge.created_at,
+        paid_at=charge.paid_at,
+        end_to_end_id=charge.end_to_end_id,
+        metadata=charge.metadata,
+        qr_code_image=image,
+    )

@@ -1,0 +1,31 @@
+"""Money received, as merchants are told of it."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from fluxiq.domain.records import Receipt
+
+
+class ReceiptView(Struct, frozen=True, kw_only=True):
+    id: str
+    end_to_end_id: str
+    amount: int
+    currency: str
+    reason: str
+    account_id: str | None
+    charge_id: str | None
+    received_at: datetime
+
+
+def receipt_view(receipt: Receipt) -> ReceiptView:
+    return ReceiptView(
+        id=receipt.id,
+        end_to_end_id=receipt.end_to_end_id,
+        amount=receipt.amount,
+        currency="BRL",
+        reason=receipt.reason,
+        account_id=receipt.account_id,
+        charge_id=receipt.charge_id,
+        received_at=receipt.received_at,
+    )
