@@ -1,27 +1,22 @@
-"""The outbox relay and the schedules of one institution, on its records in memory."""
+"""The outbox relay of one institution, on its records in memory."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from types import SimpleNamespace
 from typing import cast
 
-import msgspec
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
 
 from actors.branch import Branch, Links
 from actors.outbox_relay import LOOK_SECONDS, outbox_relay
 from actors.platform import Platform
-from actors.schedules import ROUND_SECONDS, schedules
 from fluxiq.bus import Ack, Message
-from fluxiq.domain.records import ChargeStatus, OutboxEntry, PayoutStage
+from fluxiq.domain.records import OutboxEntry
 from fluxiq.errors import Unavailable
-from fluxiq.services.messages.charges import OpenCharge
-from fluxiq.services.open_charge import open_charge
 from fluxiq.telemetry.metrics import Metrics
 from supervisors import ChildSpec, Strategy, SupervisorSpec, Tree, open_tree
-from tests.support.memory_world import Crash, Fault, MemoryWorld
+from tests.support.memory_world import Fault, MemoryWorld
 
 
 class TellingBus:
@@ -166,63 +161,3 @@ async def test_a_relay_that_could_not_write_down_what_it_published_publishes_it_
 
         ids = [one.message_id for one in run.bus.told]
         assert len(ids) == 2 * len(set(ids)) == 4
-
-
-# The schedules.
-
-
-async def test_an_intent_that_lost_its_caller_is_held_within_a_round() -> None:
-    async with running(schedules) as run:
-        run.world.faults.at["ledger.create_transfers"] = Fault.CRASH_BEFORE
-        with pytest.raises(Crash):
-            await run.world.pay(40_00)
-        run.world.clock.pass_seconds(6)
-        await trio.sleep(2 * ROUND_SECONDS)
-
-        [payout] = run.world.store.payouts_by_id.values()
-        assert payout.stage is PayoutStage.HELD
-
-
-async def test_an_order_without_an_end_is_asked_about_and_a_charge_past_its_time_expires() -> None:
-    async with running(schedules) as run:
-        answer = await open_charge(
-            run.world.tenant, run.world.merchant_id, OpenCharge(amount=1, expiration=1), None
-        )
-        payout = await run.world.held()
-        await run.world.run_rooms()
-        run.world.provider.settle(payout.end_to_end_id)
-        run.world.clock.pass_seconds(60)
-        await trio.sleep(2 * ROUND_SECONDS)
-
-        charge_id = msgspec.json.decode(answer.body)["data"]["id"]
-        assert run.world.now_of(payout).stage is PayoutStage.CONFIRMED
-        assert run.world.store.charges[charge_id].status is ChargeStatus.EXPIRED
-
-
-async def test_schedules_ride_out_a_store_that_is_away() -> None:
-    async with running(schedules) as run:
-        run.world.faults.away = {"store"}
-        await trio.sleep(60)
-        run.world.faults.away = set()
-        run.world.faults.calls.clear()
-        await trio.sleep(10)
-
-        assert "store.overdue_charges" in run.world.faults.calls
-        assert run.incarnation("schedules") == 1
-
-
-async def test_schedules_wait_for_an_institution_that_is_not_open_yet() -> None:
-    world = await MemoryWorld().open()
-    platform = SimpleNamespace(clock=world.clock, metrics=Metrics(process=False))
-    branch = Branch(platform=cast("Platform", platform), institution=world.tenant.institution)
-    spec = SupervisorSpec(id="root", strategy=Strategy.ONE_FOR_ONE, children=[schedules(branch)])
-    async with open_tree(spec) as tree:
-        await trio.sleep(30)
-        with branch.tenant.filled(world.tenant):
-            await trio.sleep(10)
-        await wait_all_tasks_blocked()
-
-        node = tree.snapshot().find("root/schedules")
-        assert node is not None
-        assert (node.state, node.incarnation) == ("running", 1)
-    assert "store.unheld_payouts" in world.faults.calls

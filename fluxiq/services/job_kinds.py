@@ -1,0 +1,107 @@
+"""Every kind of job, and every schedule: data. A new one is a handler, a Kind here, and a Schedule
+if it comes by the clock:
+
+    async def _report(tenant: Tenant, args: ReportArgs, job: Job) -> None: ...
+
+    REPORT = Kind(name="report", run=_report, args={1: ReportArgs})
+
+and `REPORT` in KINDS. Elsewhere: `await tenant.jobs.enqueue([new_job(tenant, REPORT, args)])`, then
+`tenant.workers.ring()`; or inside a statement of your own, see `stores/job_queue.py`.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from fluxiq.domain.job import Backoff, Job
+from fluxiq.domain.schedule import Cron, Every, MissedRuns, Schedule
+from fluxiq.services.prune import prune_idempotency_keys, prune_jobs
+from fluxiq.services.run_jobs import Handler, Kind, NoArgs
+from fluxiq.services.sweep import enquire_unanswered, expire_charges, resume_unheld
+from fluxiq.services.sweep_transfers import expire_approvals, resume_transfers
+from fluxiq.services.tenant import Tenant
+
+
+async def _resume_unheld(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
+    await resume_unheld(tenant)
+
+
+async def _enquire_unanswered(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
+    await enquire_unanswered(tenant)
+
+
+async def _expire_charges(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
+    await expire_charges(tenant)
+
+
+async def _resume_transfers(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
+    await resume_transfers(tenant)
+
+
+async def _expire_approvals(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
+    await expire_approvals(tenant)
+
+
+async def _prune_jobs(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
+    await prune_jobs(tenant, KINDS)
+
+
+async def _prune_idempotency_keys(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
+    await prune_idempotency_keys(tenant)
+
+
+def _sweep(name: str, run: Handler, *, priority: int = 1) -> Kind:
+    """What comes every second: looked at for ten minutes, held up by weather for five seconds, and
+    tried again for as long as an outage may last, or each would be given up and planned anew.
+    """
+    return Kind(
+        name=name,
+        run=run,
+        concurrency=1,
+        priority=priority,
+        attempts_max=1000,
+        backoff=Backoff(seconds=0.5, seconds_max=5.0),
+        keep_completed=timedelta(minutes=10),
+    )
+
+
+RESUME_UNHELD: Final = _sweep("payouts.resume_unheld", _resume_unheld)
+ENQUIRE_UNANSWERED: Final = _sweep("payouts.enquire_unanswered", _enquire_unanswered)
+EXPIRE_CHARGES: Final = _sweep("charges.expire", _expire_charges, priority=2)
+RESUME_TRANSFERS: Final = _sweep("transfers.resume", _resume_transfers)
+EXPIRE_APPROVALS: Final = _sweep("transfers.expire_approvals", _expire_approvals, priority=2)
+PRUNE_JOBS: Final = Kind(
+    name="jobs.prune", run=_prune_jobs, concurrency=1, priority=9, seconds_max=300.0
+)
+PRUNE_IDEMPOTENCY_KEYS: Final = Kind(
+    name="idempotency_keys.prune",
+    run=_prune_idempotency_keys,
+    concurrency=1,
+    priority=9,
+    seconds_max=300.0,
+)
+
+KINDS: Final = (
+    RESUME_UNHELD,
+    ENQUIRE_UNANSWERED,
+    EXPIRE_CHARGES,
+    RESUME_TRANSFERS,
+    EXPIRE_APPROVALS,
+    PRUNE_JOBS,
+    PRUNE_IDEMPOTENCY_KEYS,
+)
+
+SCHEDULES: Final = (
+    Schedule(name="payouts.resume_unheld", kind=RESUME_UNHELD.name, timing=Every(1)),
+    Schedule(name="payouts.enquire_unanswered", kind=ENQUIRE_UNANSWERED.name, timing=Every(1)),
+    Schedule(name="charges.expire", kind=EXPIRE_CHARGES.name, timing=Every(1)),
+    Schedule(name="transfers.resume", kind=RESUME_TRANSFERS.name, timing=Every(1)),
+    Schedule(name="transfers.expire_approvals", kind=EXPIRE_APPROVALS.name, timing=Every(5)),
+    Schedule(name="jobs.prune", kind=PRUNE_JOBS.name, timing=Every(60)),
+    # Where most institutions sleep; one that was off at night does it when it is back.
+    Schedule(
+        name="idempotency_keys.prune",
+        kind=PRUNE_IDEMPOTENCY_KEYS.name,
+        timing=Cron("40 3 * * *"),
+        missed=MissedRuns.ONCE,
+    ),
+)
