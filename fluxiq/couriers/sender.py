@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Self
-from urllib.parse import SplitResult, urlsplit
 
 import trio
 from msgspec import Struct
@@ -17,8 +16,11 @@ from msgspec.structs import replace
 from fluxiq.couriers.addresses import Forbidden, resolve
 from fluxiq.domain import standard_webhooks
 from fluxiq.domain.records import Delivery, WebhookEndpoint
+from fluxiq.domain.webhook import secrets_of
+from fluxiq.domain.webhook_url import Place, parse_webhook_url
 from fluxiq.errors import Refused
 from fluxiq.http1 import HttpClient, NoAnswer, NotSent, Stream, secure
+from fluxiq.ports.webhooks import RESPONSE_BYTES_MAX
 from fluxiq.settings import Webhooks
 
 # What a merchant answers is not read for content, so little of it is read.
@@ -30,12 +32,15 @@ RETRY_AFTER_SECONDS_MAX = 86_400.0
 class DeliveryResult(Struct, frozen=True, kw_only=True):
     """How an attempt ended: `status` None when there was no answer, and then `error` says why.
 
-    `retry_after` is what the receiver asked for, in seconds from now.
+    `retry_after` is what the receiver asked for, in seconds from now; `response` the first 1,000
+    bytes of its answer, as text.
     """
 
     status: int | None
     error: str = ""
     retry_after: float | None = None
+    milliseconds: int = 0
+    response: str = ""
 
     @property
     def delivered(self) -> bool:
@@ -65,14 +70,12 @@ class WebhookSender:
         self, endpoint: WebhookEndpoint, delivery: Delivery, now: datetime
     ) -> DeliveryResult:
         """One attempt, signed as of `now`. Every failure is a result, none is raised."""
-        place = _place(endpoint.url)
-        if place is None:
-            return DeliveryResult(status=None, error="the url is not one that can be posted to")
-
+        started = trio.current_time()
         timestamp = int(now.timestamp())
         try:
-            signature = standard_webhooks.sign(
-                endpoint.secret, delivery.event_id, timestamp, delivery.body
+            place = parse_webhook_url(endpoint.url, allow_http=self._settings.allow_http)
+            signature = standard_webhooks.sign_with_all(
+                secrets_of(endpoint, now), delivery.event_id, timestamp, delivery.body
             )
             response = await self._client(place).request(
                 "POST",
@@ -88,15 +91,21 @@ class WebhookSender:
                 seconds_max=self._settings.deliver_seconds_max,
             )
         except (NotSent, NoAnswer, Refused) as failure:
-            return DeliveryResult(status=None, error=str(failure))
+            return DeliveryResult(
+                status=None, error=_storable(str(failure)), milliseconds=_milliseconds(started)
+            )
 
-        retry_after = _retry_after(dict(response.headers).get("retry-after"), now)
-        result = DeliveryResult(status=response.status, retry_after=retry_after)
+        result = DeliveryResult(
+            status=response.status,
+            retry_after=_retry_after(dict(response.headers).get("retry-after"), now),
+            milliseconds=_milliseconds(started),
+            response=_storable(response.body[:RESPONSE_BYTES_MAX].decode(errors="replace")),
+        )
         if result.delivered:
             return result
         return replace(result, error=f"answered {response.status}")
 
-    def _client(self, place: "_Place") -> HttpClient:
+    def _client(self, place: Place) -> HttpClient:
         """The client of an origin; the one not used for longest makes room for a new one."""
         origin = (place.is_secure, place.host_header)
         client = self._clients.pop(origin, None)
@@ -112,7 +121,7 @@ class WebhookSender:
         self._clients[origin] = client
         return client
 
-    async def _connect(self, place: "_Place") -> Stream:
+    async def _connect(self, place: Place) -> Stream:
         """Raises NotSent: to the client, a forbidden address is one that cannot be reached."""
         allowed = self._settings.allow_loopback
         try:
@@ -128,38 +137,6 @@ class WebhookSender:
         return await secure(stream, place.host, self._tls)
 
 
-class _Place(Struct, frozen=True, kw_only=True):
-    """Where a URL leads; `host` is ASCII (IDNA), `target` is path and query."""
-
-    is_secure: bool
-    host: str
-    port: int
-    host_header: str
-    target: str
-
-
-def _place(url: str) -> _Place | None:
-    """None for what is no http or https URL, and for one with a password: it would be logged."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-        host = (parts.hostname or "").encode("idna").decode()
-    except ValueError:
-        return None
-
-    if parts.scheme not in {"http", "https"} or not host or "@" in parts.netloc:
-        return None
-    is_secure = parts.scheme == "https"
-    shown = f"[{host}]" if ":" in host else host
-    return _Place(
-        is_secure=is_secure,
-        host=host,
-        port=port or (443 if is_secure else 80),
-        host_header=shown if port is None else f"{shown}:{port}",
-        target=_target(parts),
-    )
-
-
 async def _first_to_answer(addresses: list[str], port: int) -> trio.SocketStream:
     """A connection to the first address that takes one. Raises OSError when none does."""
     refused: OSError | None = None
@@ -171,17 +148,13 @@ async def _first_to_answer(addresses: list[str], port: int) -> trio.SocketStream
     raise refused or OSError("the name has no address")
 
 
-def _target(parts: SplitResult) -> str:
-    """Path and query, with what may not stand in a request line escaped."""
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return "".join(
-        one if one.isascii() and one.isprintable() and one != " " else _escaped(one)
-        for one in target
-    )
+def _milliseconds(started: float) -> int:
+    return round((trio.current_time() - started) * 1000)
 
 
-def _escaped(character: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in character.encode())
+def _storable(text: str) -> str:
+    """PostgreSQL stores no U+0000."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _retry_after(text: str | None, now: datetime) -> float | None:

@@ -46,6 +46,11 @@ def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     return f"v1,{base64.b64encode(_digest(secret, message_id, timestamp, body)).decode()}"
 
 
+def sign_with_all(secrets: Iterable[str], message_id: str, timestamp: int, body: bytes) -> str:
+    """The value of `webhook-signature` during a rotation: one of each secret, parted by spaces."""
+    return " ".join(sign(one, message_id, timestamp, body) for one in secrets)
+
+
 def verify(
     secrets: Iterable[str],
     *,

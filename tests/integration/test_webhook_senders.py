@@ -1,0 +1,194 @@
+"""Senders in a tree: one comes for each endpoint, goes with it, and a bad one delays nobody."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from time import perf_counter
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import trio
+
+from actors.branch import Branch
+from actors.couriers import CourierBell, endpoint_watch, webhook_sender
+from actors.stopping import PHASES
+from fluxiq import settings as config
+from fluxiq.couriers.sink import Sink, serve_sink
+from fluxiq.domain.records import DisabledReason, Event, WebhookEndpoint
+from fluxiq.domain.webhook import Edited, Rotated
+from fluxiq.http1 import Request, bind, port_of, serve_http
+from fluxiq.ports.webhooks import Asked
+from supervisors import DynamicSpec, Strategy, SupervisorSpec, Tree, open_tree
+from tests.support.memory_webhooks import MemoryWebhooks
+
+ISPB = "12345678"
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SECONDS_MAX = 20.0
+
+
+class House:
+    """A branch with nothing in it but webhooks in memory, and a merchant on a real socket."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink, self.webhooks = sink, MemoryWebhooks()
+        webhooks = msgspec.structs.replace(config.load({}).webhooks, breaker_pause_seconds=0.2)
+        settings = SimpleNamespace(webhooks=webhooks)
+        clock = SimpleNamespace(now=lambda: datetime.now(UTC))
+        self.branch = Branch(
+            platform=cast("Any", SimpleNamespace(settings=settings, clock=clock)),
+            institution=cast("Any", SimpleNamespace(ispb=ISPB)),
+        )
+        self.bell = CourierBell(self.branch)
+        self.tenant: Any = SimpleNamespace(
+            webhooks=self.webhooks,
+            clock=clock,
+            settings=settings,
+            ids=SimpleNamespace(new=lambda prefix: f"{prefix}_told"),
+            relay=self.branch.relay,
+        )
+        self._events = 0
+
+    def add(self, name: str, url: str) -> None:
+        self.webhooks.endpoints[name] = WebhookEndpoint(
+            id=name,
+            merchant_id="mch_1",
+            url=url,
+            events=(),
+            secret=SECRET,
+            created_at=datetime.now(UTC),
+        )
+        self.bell.ring([name])
+
+    def tell(self) -> str:
+        self._events += 1
+        event = Event(
+            id=f"evt_{self._events:026d}",
+            merchant_id="mch_1",
+            type="pix.charge.paid",
+            created_at=datetime.now(UTC) - timedelta(milliseconds=1),
+            data={"id": "chg_1"},
+        )
+        self.bell.ring(self.webhooks.owe(event, msgspec.json.encode(event), None))
+        return event.id
+
+    async def edit(self, name: str, change: Edited | Rotated) -> None:
+        asked = Asked(merchant_id="mch_1", at=datetime.now(UTC))
+        await self.webhooks.change_endpoint(name, change, asked)
+        self.bell.ring([name])
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[tuple[House, Tree]]:
+    async with trio.open_nursery() as nursery:
+        sink: Sink = await nursery.start(serve_sink)
+        sink.trust(SECRET)
+        house = House(sink)
+        branch = house.branch
+        one_for_one = Strategy.ONE_FOR_ONE
+        senders = DynamicSpec(
+            id="webhook_senders",
+            template=lambda name: webhook_sender(branch, name),
+            max_children=10,
+            child_max_restarts=5,
+        )
+        institution = SupervisorSpec(
+            id=ISPB, strategy=one_for_one, children=[senders, endpoint_watch(branch)]
+        )
+        institutions = SupervisorSpec(
+            id="institutions", strategy=one_for_one, children=[institution]
+        )
+        spec = SupervisorSpec(id="root", strategy=one_for_one, children=[institutions])
+        links: Any = SimpleNamespace(webhooks=house.webhooks)
+        with branch.links.filled(links), branch.tenant.filled(house.tenant):
+            async with open_tree(spec, phases=PHASES) as tree:
+                yield house, tree
+        nursery.cancel_scope.cancel()
+
+
+async def until(so: Callable[[], bool]) -> None:
+    with trio.fail_after(SECONDS_MAX):
+        while not so():  # noqa: ASYNC110 - neither tree nor sink has an event for each of these
+            await trio.sleep(0.01)
+
+
+def senders_of(tree: Tree) -> list[str]:
+    """The names of the senders that the tree knows."""
+    folder = f"root/institutions/{ISPB}/webhook_senders/"
+    return [node.id for node in tree.snapshot().nodes if node.path.startswith(folder)]
+
+
+async def test_a_sender_comes_for_a_new_endpoint_goes_when_it_is_disabled_and_comes_back() -> None:
+    async with opened() as (house, tree):
+        house.add("whk_1", house.sink.url)
+        first = house.tell()
+        await until(lambda: first in house.sink.told)
+
+        await house.edit("whk_1", Edited(enabled=False))
+        await until(lambda: senders_of(tree) == [])
+        assert "whk_1" not in house.branch.courier_bells
+
+        await house.edit("whk_1", Edited(enabled=True))
+        second = house.tell()
+        await until(lambda: second in house.sink.told)
+        assert senders_of(tree) == ["whk_1"]
+
+
+async def test_a_merchant_who_never_answers_delays_no_other() -> None:
+    async with opened() as (house, _):
+
+        async def silence(request: Request) -> None:
+            await trio.sleep_forever()
+
+        async with trio.open_nursery() as nursery:
+            listeners = await bind("127.0.0.1", 0, name="a silent merchant")
+            nursery.start_soon(serve_http, silence, listeners)
+            house.add("whk_silent", f"http://127.0.0.1:{port_of(listeners)}/")
+            house.add("whk_good", house.sink.url)
+            started = perf_counter()
+            told = [house.tell() for _ in range(50)]
+            await until(lambda: set(told) <= set(house.sink.told))
+            nursery.cancel_scope.cancel()
+
+    assert perf_counter() - started < 10.0, "a silent merchant holds an attempt for 15 s"
+
+
+async def test_a_merchant_who_says_gone_is_left_and_its_other_endpoint_told() -> None:
+    async with opened() as (house, tree):
+        house.sink.fail(1, 410)
+        house.add("whk_gone", house.sink.url)
+        house.tell()
+        await until(lambda: senders_of(tree) == [] and house.sink.failed == 1)
+        house.add("whk_other", house.sink.url)
+
+        gone = house.webhooks.endpoints["whk_gone"]
+        assert gone.disabled_reason is DisabledReason.GONE
+        assert [one.type for one in house.webhooks.told] == ["webhook.disabled"]
+        told = house.tell()
+        await until(lambda: told in house.sink.told)
+
+
+async def test_a_receiver_that_knows_one_of_two_secrets_believes_us_during_a_rotation() -> None:
+    async with opened() as (house, _):
+        house.add("whk_1", house.sink.url)
+        await house.edit(
+            "whk_1", Rotated(secret="whsec_bm90IGtub3duIHRvIHRoZW0=", overlap_seconds=60)
+        )
+        told = house.tell()
+
+        await until(lambda: told in house.sink.told)
+
+        assert house.sink.refused == 0
+
+
+async def test_an_endpoint_that_comes_back_gets_all_that_waited() -> None:
+    async with opened() as (house, _):
+        house.sink.fail(7)
+        house.add("whk_1", house.sink.url)
+        told = [house.tell() for _ in range(30)]
+        # What failed waits for its schedule (5 s); what was left alone goes out with the probe.
+        await until(lambda: set(told) <= set(house.sink.told))
+
+        attempts = [one.delivery.attempt for one in house.webhooks.deliveries.values()]
+        assert sum(attempts) < 60
+        assert house.webhooks.endpoints["whk_1"].failing_since is None
