@@ -1,8 +1,10 @@
-"""The accounts of a merchant: which one is meant, and what is in it."""
+"""A merchant's accounts and what is in them."""
 
 from fluxiq.domain.records import Account, AccountStatus
+from fluxiq.domain.transfer_postings import blocked_ledger_id
 from fluxiq.errors import Refused
 from fluxiq.ports import Page
+from fluxiq.ports.accounts import AccountFilter
 from fluxiq.services.messages.accounts import AccountView, BalanceView, account_view, balance_view
 from fluxiq.services.messages.envelope import Listing, listing
 from fluxiq.services.tenant import Tenant
@@ -10,30 +12,36 @@ from fluxiq.services.tenant import Tenant
 _ALL = Page(number=1, size=100)
 
 
-async def list_accounts(tenant: Tenant, merchant_id: str, page: Page) -> Listing[AccountView]:
-    accounts, total = await tenant.store.list_accounts(merchant_id, page)
-    return listing([await _view(tenant, account) for account in accounts], page, total)
+async def list_accounts(tenant: Tenant, wanted: AccountFilter, page: Page) -> Listing[AccountView]:
+    accounts, total = await tenant.accounts.page(wanted, page)
+    return listing([account_view(account, keys) for account, keys in accounts], page, total)
 
 
 async def show_account(tenant: Tenant, merchant_id: str, account_id: str) -> AccountView:
-    return await _view(tenant, await find_account(tenant, merchant_id, account_id))
+    return await view_of(tenant, await find_account(tenant, merchant_id, account_id))
 
 
 async def show_balance(tenant: Tenant, merchant_id: str, account_id: str) -> BalanceView:
+    """Both ledger accounts at one moment, so that money on its way between them is seen once."""
     account = await find_account(tenant, merchant_id, account_id)
-    balances = await tenant.ledger.balances([account.ledger_id])
-    return balance_view(balances[account.ledger_id], tenant.clock.now())
+    blocked_id = blocked_ledger_id(tenant.ispb, account.id)
+    balances = await tenant.ledger.balances([account.ledger_id, blocked_id])
+    return balance_view(balances[account.ledger_id], balances.get(blocked_id), tenant.clock.now())
 
 
-async def find_account(tenant: Tenant, merchant_id: str, account_id: str) -> Account:
+async def find_account(
+    tenant: Tenant, merchant_id: str, account_id: str, *, field: str = "account_id"
+) -> Account:
     """Raises Refused("account_not_found"), also for an account of another merchant."""
     account = await tenant.store.find_account(account_id)
     if account is None or account.merchant_id != merchant_id:
-        raise _not_found(account_id)
+        raise account_not_found(account_id, field=field)
     return account
 
 
-async def working_account(tenant: Tenant, merchant_id: str, account_id: str | None) -> Account:
+async def working_account(
+    tenant: Tenant, merchant_id: str, account_id: str | None, *, field: str = "account_id"
+) -> Account:
     """The account a payment is for: the named one, else the merchant's first; it must be active."""
 
     async def find() -> tuple[Account, ...] | None:
@@ -45,20 +53,27 @@ async def working_account(tenant: Tenant, merchant_id: str, account_id: str | No
         account = accounts[0] if accounts else None
     else:
         account = next((a for a in accounts if a.id == account_id), None)
+        if account is None:  # opened just now, or beyond the first hundred
+            account = await find_account(tenant, merchant_id, account_id, field=field)
 
     if account is None:
-        raise _not_found(account_id or "of this merchant")
-    if account.status is not AccountStatus.ACTIVE:
-        raise Refused(
-            "account_not_active", f"account {account.id} is {account.status}", field="account_id"
-        )
+        raise account_not_found("of this merchant", field=field)
+    require_active(account, field=field)
     return account
 
 
-def _not_found(account_id: str) -> Refused:
-    return Refused("account_not_found", f"no account {account_id}", field="account_id")
+def require_active(account: Account, *, field: str = "account_id") -> None:
+    """Raises Refused("account_not_active")."""
+    if account.status is not AccountStatus.ACTIVE:
+        raise Refused(
+            "account_not_active", f"account {account.id} is {account.status}", field=field
+        )
 
 
-async def _view(tenant: Tenant, account: Account) -> AccountView:
+def account_not_found(account_id: str, *, field: str = "account_id") -> Refused:
+    return Refused("account_not_found", f"no account {account_id}", field=field)
+
+
+async def view_of(tenant: Tenant, account: Account) -> AccountView:
     keys = await tenant.store.pix_keys_of(account.id)
     return account_view(account, tuple(key.key for key in keys))

@@ -1,11 +1,33 @@
-"""Accounts and what is in them, as merchants are told."""
+"""Accounts and what is in them: what merchants say, and what they are told."""
 
 from datetime import datetime
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from fluxiq.domain.records import Account, Balance
+from fluxiq.domain.product import PIX_MERCHANT, Product
+from fluxiq.domain.records import Account, AccountStatus, Balance
 from fluxiq.services.messages.envelope import Json
+
+AccountName = Annotated[str, Meta(min_length=1, max_length=140)]
+Reason = Annotated[str, Meta(min_length=1, max_length=280)]
+
+
+class OpenAccount(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    name: AccountName
+    product_id: str = PIX_MERCHANT.id
+    metadata: Json = {}
+
+
+class ChangeAccount(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is left out stays as it is; metadata is replaced whole."""
+
+    name: AccountName | UnsetType = UNSET
+    metadata: Json | UnsetType = UNSET
+
+
+class BlockAccount(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    reason: Reason
 
 
 class AccountView(Struct, frozen=True, kw_only=True):
@@ -13,14 +35,17 @@ class AccountView(Struct, frozen=True, kw_only=True):
     merchant_id: str
     product_id: str
     name: str
-    status: str
+    status: AccountStatus
+    block_reason: str | None
     pix_keys: tuple[str, ...]
     created_at: datetime
     metadata: Json
 
 
 class BalanceView(Struct, frozen=True, kw_only=True):
-    """`total` is the sum of the three. `pending` is held for payouts under way."""
+    """`total` is the sum of the three. `pending` is held for what is under way; `blocked` is set
+    aside by the law: neither can be spent.
+    """
 
     available: int
     pending: int
@@ -30,6 +55,12 @@ class BalanceView(Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
+class ProductView(Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    description: str
+
+
 def account_view(account: Account, pix_keys: tuple[str, ...]) -> AccountView:
     return AccountView(
         id=account.id,
@@ -37,19 +68,26 @@ def account_view(account: Account, pix_keys: tuple[str, ...]) -> AccountView:
         product_id=account.product_id,
         name=account.name,
         status=account.status,
+        block_reason=account.block_reason,
         pix_keys=pix_keys,
         created_at=account.created_at,
         metadata=account.metadata,
     )
 
 
-def balance_view(balance: Balance, at: datetime) -> BalanceView:
+def balance_view(balance: Balance, blocked: Balance | None, at: datetime) -> BalanceView:
+    """`blocked` is None while nothing of the account was ever blocked."""
     available, pending = balance.available, balance.debits_pending
+    set_aside = 0 if blocked is None else blocked.available
     return BalanceView(
         available=available,
         pending=pending,
-        blocked=0,
-        total=available + pending,
+        blocked=set_aside,
+        total=available + pending + set_aside,
         currency="BRL",
         updated_at=at,
     )
+
+
+def product_view(product: Product) -> ProductView:
+    return ProductView(id=product.id, name=product.name, description=product.description)

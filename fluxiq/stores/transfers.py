@@ -1,0 +1,286 @@
+"""Book transfers: the intent before the money, then each stage, never backwards.
+
+Which stage follows which was decided by the domain; here a change says which stage it leaves, and
+the row decides whether it is still there.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+from fluxiq.domain.transfer import UNFINISHED, BookTransfer, stages_of
+from fluxiq.natural_batching import NaturalBatcher
+from fluxiq.ports import Opening, Page
+from fluxiq.ports.transfers import (
+    Moved,
+    TransferFilter,
+    TransferMoved,
+    TransferOpening,
+    Transfers,
+)
+from fluxiq.stores import idempotency, paperwork, telling
+from fluxiq.stores.pool import Connection, Postgres
+from fluxiq.stores.rows import columns, digest_of, record
+from fluxiq.stores.statement import GIVEN, HAPPENED, Part, compose
+
+_MADE: Final = Part(
+    "made",
+    f"""
+    INSERT INTO transfers (
+        id, merchant_id, source_account_id, destination_account_id, idempotency_key, amount,
+        description, stage, created_by, created_at, updated_at, expires_at, metadata
+    )
+    SELECT
+        id, merchant_id, source_account_id, destination_account_id, idempotency_key, amount,
+        description, stage, created_by, created_at, updated_at, expires_at, metadata
+    FROM unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[],
+        $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[],
+        $13::jsonb[], $14::text[]
+    ) AS asked (
+        id, merchant_id, source_account_id, destination_account_id, idempotency_key, amount,
+        description, stage, created_by, created_at, updated_at, expires_at, metadata, given
+    )
+    WHERE {GIVEN}
+    """,  # noqa: S608 - a constant
+)
+
+_OPEN: Final = compose(
+    [
+        idempotency.CLAIMED,
+        Part("happened", "SELECT what FROM claimed"),
+        _MADE,
+        paperwork.AUDITED,
+    ],
+    HAPPENED,
+)
+
+# The rows are locked in the order of their ids, so that two batches cannot wait for each other.
+_MOVE: Final = compose(
+    [
+        Part(
+            "asked (id, before, stage, at, completed_at, failure_code, decided_by, refused, "
+            "response)",
+            """
+            SELECT * FROM unnest(
+                $1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[],
+                $6::text[], $7::text[], $8::bool[], $9::bytea[]
+            )
+            """,
+        ),
+        Part(
+            "locked",
+            """
+            SELECT id, stage FROM transfers WHERE id = ANY (ARRAY(SELECT id FROM asked))
+            ORDER BY id FOR UPDATE
+            """,
+        ),
+        Part(
+            "moved",
+            """
+            UPDATE transfers SET
+                stage = asked.stage, updated_at = asked.at, completed_at = asked.completed_at,
+                failure_code = asked.failure_code, decided_by = asked.decided_by
+            FROM asked JOIN locked USING (id)
+            WHERE transfers.id = asked.id AND locked.stage = asked.before
+            RETURNING
+                transfers.id, transfers.merchant_id, transfers.idempotency_key, asked.refused,
+                asked.response
+            """,
+        ),
+        Part("happened (what)", "SELECT id FROM moved"),
+        Part(
+            "answered",
+            """
+            UPDATE idempotency_keys AS key SET refused = moved.refused, response = moved.response
+            FROM moved
+            WHERE moved.response IS NOT NULL AND key.merchant_id = moved.merchant_id
+                AND key.key = moved.idempotency_key AND key.resource_id = moved.id
+            """,
+        ),
+        *telling.TELLING,
+        paperwork.AUDITED,
+    ],
+    telling.RESULT,
+)
+
+_WANTED: Final = """
+FROM transfers
+WHERE merchant_id = $1
+    AND ($2::text IS NULL OR source_account_id = $2 OR destination_account_id = $2)
+    AND ($3::text[] IS NULL OR stage = ANY ($3))
+    AND ($4::timestamptz IS NULL OR created_at >= $4)
+    AND ($5::timestamptz IS NULL OR created_at < $5)
+"""
+_PAGE: Final = f"SELECT * {_WANTED} ORDER BY created_at DESC, id DESC LIMIT $6 OFFSET $7"
+_COUNT: Final = f"SELECT count(*) {_WANTED}"
+
+_UNFINISHED: Final = """
+SELECT * FROM transfers
+WHERE stage IN ('created', 'approved', 'declined') AND updated_at < $1
+ORDER BY updated_at LIMIT $2
+"""
+assert set(UNFINISHED) == {"created", "approved", "declined"}, "the index has these stages"
+
+_OVERDUE: Final = """
+SELECT * FROM transfers WHERE stage = 'pending' AND expires_at <= $1 ORDER BY expires_at LIMIT $2
+"""
+
+
+class PostgresTransfers(Transfers):
+    """The transfers of institution `ispb`. Calls of many callers are batched."""
+
+    def __init__(self, postgres: Postgres, ispb: str) -> None:
+        self._postgres = postgres
+        run: Any = postgres.run
+        self._open: NaturalBatcher[TransferOpening, Opening] = NaturalBatcher(
+            partial(run, open_transfers), system="postgres"
+        )
+        self._move: NaturalBatcher[TransferMoved, Moved] = NaturalBatcher(
+            partial(run, move_transfers, ispb), system="postgres"
+        )
+
+    async def open(self, opening: TransferOpening) -> Opening:
+        return await self._open(opening)
+
+    async def move(self, moved: TransferMoved) -> Moved:
+        return await self._move(moved)
+
+    async def find(self, transfer_id: str) -> BookTransfer | None:
+        return await self._postgres.run(_find, transfer_id)
+
+    async def page(self, wanted: TransferFilter, page: Page) -> tuple[list[BookTransfer], int]:
+        return await self._postgres.run(_page, wanted, page)
+
+    async def unfinished(self, before: datetime, limit: int) -> list[BookTransfer]:
+        return await self._postgres.run(_list, _UNFINISHED, before, limit)
+
+    async def overdue(self, now: datetime, limit: int) -> list[BookTransfer]:
+        return await self._postgres.run(_list, _OVERDUE, now, limit)
+
+
+async def open_transfers(
+    connection: Connection, openings: Sequence[TransferOpening]
+) -> list[Opening]:
+    """Idempotency keys stay without an answer (Running) until the transfer leaves CREATED."""
+    claims = idempotency.Claims([_claim(opening) for opening in openings])
+    asked = [opening for index, opening in enumerate(openings) if claims.may_win(index)]
+    rows = await connection.fetch(
+        _OPEN,
+        *claims.columns(),
+        *columns([_row(opening) for opening in asked], 14),
+        *paperwork.audited(
+            _line("created", one.transfer, one.transfer.created_by) for one in asked
+        ),
+    )
+    return await claims.answers(connection, {row["what"] for row in rows})
+
+
+async def move_transfers(
+    connection: Connection, ispb: str, batch: Sequence[TransferMoved]
+) -> list[Moved]:
+    """Of several moves of one transfer in a batch the first may happen, the others do not."""
+    first: dict[str, TransferMoved] = {}
+    for one in batch:
+        first.setdefault(one.transfer.id, one)
+
+    rows = await connection.fetch(
+        _MOVE,
+        *columns([_moved_row(one) for one in first.values()], 9),
+        *telling.told(
+            ispb,
+            [
+                telling.Telling(one.event, given=one.transfer.id)
+                for one in first.values()
+                if one.event is not None
+            ],
+        ),
+        *paperwork.audited(
+            _line(one.transfer.stage, one.transfer, one.actor) for one in first.values()
+        ),
+    )
+    told = telling.Told.of_rows(rows)
+    return [
+        Moved(
+            happened=one.transfer.id in told.happened,
+            endpoint_ids=() if one.event is None else told.of(one.event),
+        )
+        if first[one.transfer.id] is one
+        else Moved(happened=False)
+        for one in batch
+    ]
+
+
+async def _find(connection: Connection, transfer_id: str) -> BookTransfer | None:
+    row = await connection.fetchrow("SELECT * FROM transfers WHERE id = $1", transfer_id)
+    return None if row is None else record(BookTransfer, row)
+
+
+async def _page(
+    connection: Connection, wanted: TransferFilter, page: Page
+) -> tuple[list[BookTransfer], int]:
+    arguments = (
+        wanted.merchant_id,
+        wanted.account_id,
+        None if wanted.status is None else stages_of(wanted.status),
+        wanted.since,
+        wanted.until,
+    )
+    rows = await connection.fetch(_PAGE, *arguments, page.size, (page.number - 1) * page.size)
+    total = await connection.fetchval(_COUNT, *arguments)
+    return [record(BookTransfer, row) for row in rows], total
+
+
+async def _list(connection: Connection, query: str, at: datetime, limit: int) -> list[BookTransfer]:
+    return [record(BookTransfer, row) for row in await connection.fetch(query, at, limit)]
+
+
+def _claim(opening: TransferOpening) -> idempotency.Claim:
+    return idempotency.Claim(
+        merchant_id=opening.transfer.merchant_id,
+        idempotency=opening.idempotency,
+        resource_id=opening.transfer.id,
+        at=opening.transfer.created_at,
+    )
+
+
+def _row(opening: TransferOpening) -> tuple[object, ...]:
+    transfer = opening.transfer
+    return (
+        transfer.id,
+        transfer.merchant_id,
+        transfer.source_account_id,
+        transfer.destination_account_id,
+        opening.idempotency.key,
+        transfer.amount,
+        transfer.description,
+        transfer.stage,
+        transfer.created_by,
+        transfer.created_at,
+        transfer.updated_at,
+        transfer.expires_at,
+        transfer.metadata,
+        transfer.id,  # given that its key was claimed
+    )
+
+
+def _moved_row(moved: TransferMoved) -> tuple[object, ...]:
+    transfer = moved.transfer
+    return (
+        transfer.id,
+        moved.before,
+        transfer.stage,
+        transfer.updated_at,
+        transfer.completed_at,
+        transfer.failure_code,
+        transfer.decided_by,
+        moved.refused if moved.response is not None else None,
+        moved.response,
+    )
+
+
+def _line(action: str, transfer: BookTransfer, actor: str) -> paperwork.AuditLine:
+    return paperwork.AuditLine(
+        actor, f"transfer.{action}", transfer.id, digest_of(transfer), given=transfer.id
+    )
