@@ -1,43 +1,53 @@
 """A merchant pays somebody: Door and Counter have judged, Archive writes the intent, Vault holds.
 
-The intent is on paper before money moves. A crash between the two is found by `resume_payouts`,
-which calls the same `hold_payout`; every step is idempotent by the payout's end-to-end id.
+The intent is on paper before money moves. A crash between the two is found by the sweep, which
+holds again what was not held; every step is idempotent by the payout's end-to-end id. One payout is
+a batch of one: each room is entered once for all orders of a request.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
-
-from fluxiq.domain import keys, postings
-from fluxiq.domain.identifiers import build_end_to_end_id, tb_id_text
-from fluxiq.domain.records import (
-    Account,
-    Event,
-    Hold,
-    Payout,
-    PayoutStage,
-    Recipient,
-    Room,
-    Step,
-    TransferStatus,
-)
-from fluxiq.errors import Refused, Unavailable
-from fluxiq.ports import Fresh, HoldSettled, Idempotency, OutboxDraft, PayoutOpening
-from fluxiq.services.accounts import working_account
-from fluxiq.services.messages.envelope import Answer, Data, encode
+from fluxiq.domain.records import Account, Payout
+from fluxiq.errors import FluxiqError, Refused, Unavailable, Unknown
+from fluxiq.ports import Differs, Fresh, Idempotency, Opening, PayoutOpening, Replay, Running
+from fluxiq.services.hold_payouts import hold_payouts
+from fluxiq.services.messages.envelope import Answer
 from fluxiq.services.messages.payouts import OpenPayout, PayoutView, payout_view
-from fluxiq.services.replay import Refusal, replay, replay_if_known
+from fluxiq.services.payout_counter import Intent, Judged, judge_orders
+from fluxiq.services.replay import replay
 from fluxiq.services.tenant import Tenant
 
-DIRECTORY_SECONDS = 60  # how long an owner read from DICT is trusted
 
-_NO_FUNDS = {TransferStatus.EXCEEDS_CREDITS, TransferStatus.ID_ALREADY_FAILED}
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An order and the key it stands under; the key is not part of the order."""
+
+    order: OpenPayout
+    idempotency: Idempotency
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """The message in the post room: this payout is held and wants to be sent."""
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What became of an order: its answer, or the error instead. `payout_id` is on paper, so an
+    error that is not a refusal leaves open how it ends.
+    """
 
-    end_to_end_id: str
+    said: Answer | FluxiqError
+    payout_id: str | None = None
+
+    def answer(self) -> Answer:
+        """Raises the error."""
+        if isinstance(self.said, FluxiqError):
+            raise self.said
+        return self.said
+
+    def again(self) -> "Decision":
+        """What the same request is told when it comes again."""
+        if isinstance(self.said, FluxiqError):
+            return self
+        return Decision(Answer(body=self.said.body, replayed=True), self.payout_id)
 
 
 async def open_payout(
@@ -48,48 +58,34 @@ async def open_payout(
     arrived_at: datetime,
 ) -> Answer:
     """Accepted means: on paper and held. Raises Refused (funds, limit, key …) or Unknown."""
-    try:
-        payout, account, steps = await _judge(tenant, merchant_id, request, arrived_at)
-    except (Refused, Unavailable):
-        answer = await replay_if_known(tenant, merchant_id, idempotency)
-        if answer is None:
-            raise
-        return answer
+    asked = Asked(request, idempotency)
+    [decision] = await open_payouts(tenant, merchant_id, [asked], arrived_at)
+    return decision.answer()
 
-    opening = await tenant.store.open_payout(
-        PayoutOpening(payout=payout, idempotency=idempotency, steps=steps)
-    )
-    if not isinstance(opening, Fresh):
-        return replay(opening)
 
-    return await hold_payout(tenant, payout, account)
+async def open_payouts(
+    tenant: Tenant, merchant_id: str, asked: Sequence[Asked], arrived_at: datetime
+) -> list[Decision]:
+    """What became of each order. Raises Unavailable while nothing is on paper."""
+    orders = [one.order for one in asked]
+    judged = await judge_orders(tenant, merchant_id, orders, arrived_at)
+    decisions = await _not_going_ahead(tenant, merchant_id, asked, judged)
+
+    intents = {index: one for index, one in enumerate(judged) if isinstance(one, Intent)}
+    openings = await _write_down(tenant, asked, intents)
+    fresh = [intents[index] for index, opening in openings.items() if isinstance(opening, Fresh)]
+    held = await _hold(tenant, fresh)
+    for index, opening in openings.items():
+        decisions[index] = _decide(opening, intents[index].payout.id, held)
+    return [decisions[index] for index in range(len(asked))]
 
 
 async def hold_payout(tenant: Tenant, payout: Payout, account: Account) -> Answer:
-    """Hold the money and write down what the vault said. Raises Refused when it said no."""
-    entered = tenant.clock.now()
-    hold = postings.payout_hold(
-        tenant.ispb,
-        tenant.institution.ledger,
-        payout.end_to_end_id,
-        account.ledger_id,
-        payout.amount,
-    )
-    [status] = await tenant.ledger.create_transfers([hold])
-    if not (status.stands or status in _NO_FUNDS):
-        raise AssertionError(f"the ledger answered {status} to the hold of {payout.id}")
-
-    now = tenant.clock.now()
-    steps = (
-        Step(payout.end_to_end_id, Room.ARCHIVE, payout.created_at, entered, "intent"),
-        Step(
-            payout.end_to_end_id, Room.VAULT, entered, now, f"hold {tb_id_text(hold.id)} {status}"
-        ),
-    )
-    if status in _NO_FUNDS:
-        raise await _refuse(tenant, payout, now, steps)
-
-    return await _accept(tenant, payout, now, steps)
+    """Hold the money of an intent that is on paper. Raises Refused when the vault said no."""
+    [said] = await hold_payouts(tenant, [Intent(payout=payout, account=account)])
+    if isinstance(said, Refused):
+        raise said
+    return said
 
 
 async def show_payout(tenant: Tenant, merchant_id: str, payout_id: str) -> PayoutView:
@@ -100,131 +96,68 @@ async def show_payout(tenant: Tenant, merchant_id: str, payout_id: str) -> Payou
     return payout_view(payout)
 
 
-async def _judge(
-    tenant: Tenant, merchant_id: str, request: OpenPayout, arrived_at: datetime
-) -> tuple[Payout, Account, tuple[Step, ...]]:
-    """The Counter: account, limit and recipient; nothing is written yet."""
-    entered = tenant.clock.now()
-    account = await working_account(tenant, merchant_id, request.account_id)
-    if request.amount > tenant.settings.pix.payout_amount_max:
-        raise Refused(
-            "amount_above_limit",
-            f"a payout may be at most {tenant.settings.pix.payout_amount_max} centavos",
-            field="amount",
-        )
-    recipient = await _recipient(tenant, request)
+async def _not_going_ahead(
+    tenant: Tenant, merchant_id: str, asked: Sequence[Asked], judged: Sequence[Judged]
+) -> dict[int, Decision]:
+    """Of orders that are refused today: what they were answered when they came first, if they did.
 
-    now = tenant.clock.now()
-    payout = Payout(
-        id=tenant.ids.new("pay"),
-        merchant_id=merchant_id,
-        account_id=account.id,
-        end_to_end_id=build_end_to_end_id(tenant.ispb, now, tenant.ids.letters(11)),
-        amount=request.amount,
-        description=request.description,
-        recipient=recipient,
-        stage=PayoutStage.CREATED,
-        created_at=now,
-        updated_at=now,
-        metadata=request.metadata,
+    A key may have left DICT, an account may be blocked by now: the answer of then still holds, or
+    its merchant would believe the refusal and pay twice.
+    """
+    errors = {index: one for index, one in enumerate(judged) if not isinstance(one, Intent)}
+    if not errors:
+        return {}
+
+    keys = [asked[index].idempotency for index in errors]
+    known = await tenant.payments.find_openings(merchant_id, keys, tenant.clock.now())
+    return {
+        index: Decision(error) if before is None else _replayed(before)
+        for (index, error), before in zip(errors.items(), known, strict=True)
+    }
+
+
+async def _write_down(
+    tenant: Tenant, asked: Sequence[Asked], intents: Mapping[int, Intent]
+) -> dict[int, Opening]:
+    """The intents, before money moves. Of equal keys the first wins."""
+    if not intents:
+        return {}
+
+    openings = await tenant.payments.open_payouts(
+        [
+            PayoutOpening(payout=one.payout, idempotency=asked[index].idempotency, steps=one.steps)
+            for index, one in intents.items()
+        ]
     )
-    steps = (
-        Step(payout.end_to_end_id, Room.DOOR, arrived_at, entered, "payout"),
-        Step(payout.end_to_end_id, Room.COUNTER, entered, now, payout.id),
-    )
-    return payout, account, steps
+    return dict(zip(intents, openings, strict=True))
 
 
-async def _recipient(tenant: Tenant, request: OpenPayout) -> Recipient:
-    said = request.recipient
-    if said.pix_key_type is None:
-        kind, key = keys.classify(said.pix_key, field="recipient.pix_key")
-    else:
-        key = keys.parse_key(said.pix_key_type, said.pix_key, field="recipient.pix_key")
-        kind = keys.KeyKind(said.pix_key_type)
-
-    found = await _look_up(tenant, key)
-    if found is None:
-        raise Refused("pix_key_not_found", "nobody has this PIX key", field="recipient.pix_key")
-    if found.ispb == tenant.ispb:
-        raise Refused(
-            "same_institution",
-            "the recipient is a customer of this institution: use a transfer (AG12)",
-            field="recipient.pix_key",
-        )
-    return msgspec.structs.replace(found, pix_key=key, pix_key_type=kind.value)
-
-
-async def _look_up(tenant: Tenant, key: str) -> Recipient | None:
-    """DICT through the provider, remembered for a minute; without Redis it is asked every time."""
-    name = f"dict:{key}"
+async def _hold(tenant: Tenant, fresh: Sequence[Intent]) -> dict[str, Decision]:
+    """What was decided, by payout. They are on paper: no answer leaves them to the sweep."""
+    said: Sequence[Answer | FluxiqError]
     try:
-        if known := await tenant.cache.get(name):
-            return msgspec.json.decode(known, type=Recipient)
-    except Unavailable:
-        return await tenant.provider.look_up(key)
-
-    found = await tenant.provider.look_up(key)
-    if found is not None:
-        try:
-            await tenant.cache.put(name, encode(found), ttl_seconds=DIRECTORY_SECONDS)
-        except Unavailable:
-            return found  # the next caller asks again: slower, not wrong
-    return found
+        said = await hold_payouts(tenant, fresh)
+    except (Unknown, Unavailable) as error:
+        said = [error] * len(fresh)
+    return {
+        intent.payout.id: Decision(one, intent.payout.id)
+        for intent, one in zip(fresh, said, strict=True)
+    }
 
 
-async def _accept(tenant: Tenant, payout: Payout, now: datetime, steps: tuple[Step, ...]) -> Answer:
-    held = msgspec.structs.replace(payout, stage=PayoutStage.HELD, updated_at=now)
-    view = payout_view(held)
-    body = encode(Data(view))
-    archived = await tenant.store.settle_hold(
-        HoldSettled(
-            hold=Hold(payout_id=payout.id, at=now),
-            event=_event(tenant, payout, "pix.payout.processing", now, view),
-            response=body,
-            order=OutboxDraft(
-                subject=tenant.subject("pix", "out", tenant.partition(payout.account_id)),
-                reference=payout.end_to_end_id,
-                body=encode(Order(end_to_end_id=payout.end_to_end_id)),
-            ),
-            steps=steps,
-        )
-    )
-    tenant.relay.ring()
-    tenant.couriers.ring(archived.endpoint_ids)
-    return Answer(body=body)
+def _decide(opening: Opening, payout_id: str, held: Mapping[str, Decision]) -> Decision:
+    match opening:
+        case Fresh():
+            return held[payout_id]
+        case Running(resource_id=first) if first in held:
+            return held[first].again()  # the same order twice in one batch
+        case _:
+            return _replayed(opening)
 
 
-async def _refuse(
-    tenant: Tenant, payout: Payout, now: datetime, steps: tuple[Step, ...]
-) -> Refused:
-    refusal = Refusal(
-        code="insufficient_funds",
-        message="the account's available balance does not cover this payout",
-        details={"payout_id": payout.id},
-    )
-    failed = msgspec.structs.replace(
-        payout, stage=PayoutStage.FAILED, updated_at=now, failure_code=refusal.code
-    )
-    archived = await tenant.store.settle_hold(
-        HoldSettled(
-            hold=Hold(payout_id=payout.id, at=now, failure_code=refusal.code),
-            event=_event(tenant, payout, "pix.payout.failed", now, payout_view(failed)),
-            response=encode(refusal),
-            order=None,
-            steps=steps,
-        )
-    )
-    tenant.relay.ring()
-    tenant.couriers.ring(archived.endpoint_ids)
-    return refusal.raised()
-
-
-def _event(tenant: Tenant, payout: Payout, kind: str, at: datetime, view: PayoutView) -> Event:
-    return Event(
-        id=tenant.ids.new("evt"),
-        merchant_id=payout.merchant_id,
-        type=kind,
-        created_at=at,
-        data=view,
-    )
+def _replayed(opening: Replay | Running | Differs) -> Decision:
+    payout_id = opening.resource_id if isinstance(opening, Running) else None
+    try:
+        return Decision(replay(opening), payout_id)
+    except Refused as refused:
+        return Decision(refused, payout_id)

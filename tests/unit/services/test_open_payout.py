@@ -8,8 +8,9 @@ import pytest
 from fluxiq.domain.records import AccountStatus, PayoutStage, Room
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports import Idempotency
+from fluxiq.services.hold_payouts import Order
 from fluxiq.services.messages.payouts import OpenPayout, RecipientSaid
-from fluxiq.services.open_payout import DIRECTORY_SECONDS, Order, open_payout, show_payout
+from fluxiq.services.open_payout import open_payout, show_payout
 from fluxiq.services.walk import walk
 from tests.support.memory_world import ISPB, KEY, Fault, MemoryWorld
 
@@ -160,7 +161,7 @@ async def test_an_owner_read_from_dict_is_remembered_for_a_minute(world: MemoryW
 
     assert world.provider.asked == [KEY]
     [(_, seconds)] = world.cache.values.values()
-    assert seconds == DIRECTORY_SECONDS == 60
+    assert seconds == world.tenant.settings.directory.trust_seconds == 60
 
 
 async def test_that_nobody_has_a_key_is_not_remembered(world: MemoryWorld) -> None:

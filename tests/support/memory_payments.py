@@ -1,0 +1,175 @@
+"""`ports.payments.Payments` and `ports.api_keys.ApiKeys` over the memory store's dictionaries."""
+
+from collections.abc import Iterable, MutableMapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+import trio
+
+from fluxiq.domain.records import ApiKey, Charge, ChargeStatus, Payout
+from fluxiq.ports import (
+    Archived,
+    Differs,
+    Fresh,
+    HoldSettled,
+    Idempotency,
+    Opening,
+    Page,
+    PayoutOpening,
+    Replay,
+    Running,
+)
+from fluxiq.ports.api_keys import KeyOpening
+from fluxiq.ports.payments import (
+    ChargeCancelling,
+    ChargesWanted,
+    NotPending,
+    PayoutsWanted,
+)
+from tests.support.memory import MemoryStore
+
+Listed = TypeVar("Listed", Charge, Payout, ApiKey)
+
+
+class OnePayoutAtATime(Protocol):
+    """What the batches are made of."""
+
+    async def find_opening(
+        self, merchant_id: str, idempotency: Idempotency, now: datetime
+    ) -> Replay | Running | Differs | None: ...
+
+    async def open_payout(self, opening: PayoutOpening) -> Opening: ...
+
+    async def settle_hold(self, settled: HoldSettled) -> Archived: ...
+
+
+class PayoutBatches:
+    """Batches as if one by one."""
+
+    def __init__(self, one: OnePayoutAtATime) -> None:
+        self._one = one
+
+    async def find_openings(
+        self, merchant_id: str, asked: Sequence[Idempotency], now: datetime
+    ) -> list[Replay | Running | Differs | None]:
+        return [await self._one.find_opening(merchant_id, one, now) for one in asked]
+
+    async def open_payouts(self, openings: Sequence[PayoutOpening]) -> list[Opening]:
+        return [await self._one.open_payout(one) for one in openings]
+
+    async def settle_holds(self, batch: Sequence[HoldSettled]) -> list[Archived]:
+        return [await self._one.settle_hold(one) for one in batch]
+
+
+class MemoryPayments(PayoutBatches):
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(store)
+        self._store = store
+
+    async def list_charges(
+        self, merchant_id: str, wanted: ChargesWanted, page: Page
+    ) -> tuple[list[Charge], int]:
+        await trio.lowlevel.checkpoint()
+        return charges_page(self._store.charges.values(), merchant_id, wanted, page)
+
+    async def cancel_charge(self, cancelling: ChargeCancelling) -> Opening | NotPending:
+        await trio.lowlevel.checkpoint()
+        charge, store = cancelling.charge, self._store
+        known = store.charges[charge.id]
+        if known.status is not ChargeStatus.PENDING:
+            return NotPending(known.status)
+        if cancelling.idempotency is not None:
+            done = Replay(False, cancelling.response)
+            before = store._claim(
+                charge.merchant_id, cancelling.idempotency, charge.id, cancelling.at, done
+            )
+            if before is not None:
+                return before
+
+        store.charges[charge.id] = charge
+        return Fresh(store._tell(cancelling.event, None))
+
+    async def list_payouts(
+        self, merchant_id: str, wanted: PayoutsWanted, page: Page
+    ) -> tuple[list[Payout], int]:
+        await trio.lowlevel.checkpoint()
+        return payouts_page(self._store.payouts_by_id.values(), merchant_id, wanted, page)
+
+
+class MemoryApiKeys:
+    """`keys` are the store's, by hash. Keeps the answers of idempotency keys by itself."""
+
+    def __init__(self, keys: MutableMapping[bytes, ApiKey]) -> None:
+        self._keys = keys
+        self._answers: dict[str, tuple[bytes, bytes]] = {}
+
+    async def open_key(self, opening: KeyOpening) -> Opening:
+        await trio.lowlevel.checkpoint()
+        if opening.idempotency is not None:
+            name = f"{opening.key.merchant_id} {opening.idempotency.key}"
+            digest, response = self._answers.setdefault(
+                name, (opening.idempotency.digest, opening.response)
+            )
+            if digest != opening.idempotency.digest:
+                return Differs()
+            if response is not opening.response:
+                return Replay(False, response)
+        self._keys[opening.key.key_hash] = opening.key
+        return Fresh()
+
+    async def list_keys(self, merchant_id: str, page: Page) -> tuple[list[ApiKey], int]:
+        await trio.lowlevel.checkpoint()
+        return _page([one for one in self._keys.values() if one.merchant_id == merchant_id], page)
+
+    async def revoke_key(self, merchant_id: str, key_id: str, actor: str, at: datetime) -> bool:
+        del actor
+        await trio.lowlevel.checkpoint()
+        for key in self._keys.values():
+            if (key.id, key.merchant_id) == (key_id, merchant_id):
+                revoked = msgspec.structs.replace(key, revoked_at=key.revoked_at or at)
+                self._keys[key.key_hash] = revoked
+                return True
+        return False
+
+
+def charges_page(
+    charges: Iterable[Charge], merchant_id: str, wanted: ChargesWanted, page: Page
+) -> tuple[list[Charge], int]:
+    found = [
+        one
+        for one in charges
+        if one.merchant_id == merchant_id
+        and wanted.status in {None, one.status}
+        and wanted.account_id in {None, one.account_id}
+        and wanted.txid in {None, one.txid}
+        and _within(one.created_at, wanted)
+    ]
+    return _page(found, page)
+
+
+def payouts_page(
+    payouts: Iterable[Payout], merchant_id: str, wanted: PayoutsWanted, page: Page
+) -> tuple[list[Payout], int]:
+    found = [
+        one
+        for one in payouts
+        if one.merchant_id == merchant_id
+        and (wanted.stages is None or one.stage in wanted.stages)
+        and wanted.account_id in {None, one.account_id}
+        and wanted.end_to_end_id in {None, one.end_to_end_id}
+        and _within(one.created_at, wanted)
+    ]
+    return _page(found, page)
+
+
+def _within(at: datetime, wanted: Any) -> bool:
+    return (wanted.since is None or at >= wanted.since) and (
+        wanted.until is None or at < wanted.until
+    )
+
+
+def _page(found: list[Listed], page: Page) -> tuple[list[Listed], int]:
+    found.sort(key=lambda one: (one.created_at, one.id), reverse=True)
+    first = (page.number - 1) * page.size
+    return found[first : first + page.size], len(found)
