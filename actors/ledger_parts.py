@@ -69,6 +69,7 @@ def writer_limits(settings: Ledger) -> WriterLimits:
         patience_seconds=settings.patience_seconds,
         drain_seconds_max=settings.drain_seconds_max,
         replay_rows=settings.replay_rows,
+        mirror_behind_max=settings.mirror_behind_max,
         account_cap=settings.account_cap,
         institution_cap=settings.institution_cap,
     )

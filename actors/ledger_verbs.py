@@ -105,6 +105,7 @@ def _member_view(member: Member) -> dict[str, object]:
         "waiting": now.waiting,
         "in_flight": now.in_flight,
         "unknown": now.unknown,
+        "mirror_behind": now.mirror_behind,
         "batches": now.batches,
         "transfers": now.transfers,
         "fallbacks": now.fallbacks,

@@ -158,6 +158,7 @@ class LedgerWriter(Actor):
         )
         active = "" if self._writer.fenced else _ACTIVE[authority.mode]
         metrics.show_ledger_backend(institution, active, list(NAMES.values()))
+        metrics.ledger_mirror_behind.labels(institution).set(self._writer.follower.lag.transfers)
         metrics.ledger_fallbacks.labels(institution).inc(self._writer.fallbacks - self._fallbacks)
         self._fallbacks = self._writer.fallbacks
 

@@ -18,6 +18,7 @@ from actors.servers import Servers
 from actors.stopping import PHASES
 from actors.tenants import OpenTenants
 from actors.tree import tree_of
+from fluxiq import garbage
 from fluxiq.api.hub import Hub
 from fluxiq.errors import FluxiqError, StartRefused
 from fluxiq.settings import Settings
@@ -90,7 +91,8 @@ async def open_platform(settings: Settings) -> AsyncIterator[Running]:
                 tree_of(platform), on_open=book.attach, on_event=told, phases=PHASES
             ) as tree:
                 _leave_address(platform)
-                yield Running(platform, tree)
+                with garbage.started():
+                    yield Running(platform, tree)
         except StartFailed as failed:
             raise _refusal(failed) from failed
 

@@ -7,7 +7,6 @@ figures of one run is the figure to quote.
 
 import os
 import platform as machine
-import signal
 import sysconfig
 from pathlib import Path
 
@@ -100,8 +99,6 @@ def ledger(  # noqa: PLR0917 - click gives them by name
     FLUXIQ_TIGERBEETLE_BIN; without the program FLUXIQ_TIGERBEETLE__ADDRESSES may name a running
     cluster 0, which keeps what is written to it for ever. Everything else is measured anyway.
     """
-    # As Ctrl-C: servers and folders (a gigabyte each) are gone afterwards.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     effort = LedgerEffort.of(
         rounds=rounds or (1 if quick else LEDGER_ROUNDS),
         quick=quick,

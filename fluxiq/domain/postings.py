@@ -7,6 +7,9 @@
 | PIX out held | 4.1.9.30 of the customer | 1.4.1.65, both pending |
 | PIX out settled | the hold is posted | |
 | PIX out rejected | the hold is voided | |
+| PIX out returned | 1.4.1.65 | 4.1.9.30 of the customer |
+| PIX in refunded | as PIX out; its limit is in `domain.refund_postings` | |
+| book transfer, block, release | in `domain.transfer_postings` | |
 
 COSIF's internal subtitle 4.1.9.30.20 (reserved for PIX out) is the pending debits of 4.1.9.30: the
 ledger counts them beside the balance and checks the funds in the same step, so it needs no account.
@@ -18,6 +21,7 @@ from types import MappingProxyType
 
 from fluxiq.domain.identifiers import derived_id
 from fluxiq.domain.records import AccountFlags, LedgerAccount, Transfer, TransferFlags
+from fluxiq.domain.references import end_to_end_reference
 
 
 class AccountCode(IntEnum):
@@ -26,6 +30,9 @@ class AccountCode(IntEnum):
     SETTLEMENT = 1
     CUSTOMER = 2
     UNIDENTIFIED = 3
+    REFUND_CONTROL = 4
+    REFUND_LIMIT = 5
+    BLOCKED = 6
 
 
 class TransferCode(IntEnum):
@@ -34,13 +41,23 @@ class TransferCode(IntEnum):
     PIX_IN = 1
     PIX_IN_UNIDENTIFIED = 2
     PIX_OUT = 3
+    PIX_OUT_RETURN = 4
+    PIX_REFUND = 5
+    REFUND_LIMIT = 6
+    BOOK_TRANSFER = 7
+    BLOCK = 8
+    RELEASE = 9
 
+
+# They hold no money, they count what may still be done with some: in no COSIF report.
+CONTROL = frozenset({AccountCode.REFUND_CONTROL, AccountCode.REFUND_LIMIT})
 
 COSIF: Mapping[AccountCode, str] = MappingProxyType(
     {
         AccountCode.SETTLEMENT: "1.4.1.65.00.00-7",
         AccountCode.CUSTOMER: "4.1.9.30.00.00-9",
         AccountCode.UNIDENTIFIED: "4.9.9.92.00.00-3",
+        AccountCode.BLOCKED: "4.1.9.30.10.00-6",
     }
 )
 COSIF_HOLD = "4.1.9.30.20.00-3"
@@ -51,21 +68,24 @@ _FLAGS: Mapping[AccountCode, AccountFlags] = MappingProxyType(
         AccountCode.SETTLEMENT: AccountFlags.NONE,
         AccountCode.CUSTOMER: AccountFlags.DEBITS_MUST_NOT_EXCEED_CREDITS,
         AccountCode.UNIDENTIFIED: AccountFlags.DEBITS_MUST_NOT_EXCEED_CREDITS,
+        AccountCode.REFUND_CONTROL: AccountFlags.NONE,
     }
 )
+_HOUSE = (AccountCode.SETTLEMENT, AccountCode.UNIDENTIFIED, AccountCode.REFUND_CONTROL)
 
 
 def house_account_id(ispb: str, code: AccountCode) -> int:
     """The ledger id of the one account that the institution has for this role."""
-    assert code is not AccountCode.CUSTOMER, "customers have an account each"
-    return derived_id(ispb, COSIF[code], "account")
+    assert code in _HOUSE, f"{code.name} is not one account of the house"
+    name = code.name.lower() if code in CONTROL else COSIF[code]
+    return derived_id(ispb, name, "account")
 
 
 def house_accounts(ispb: str, ledger: int) -> tuple[LedgerAccount, ...]:
     """The institution's own accounts, to be created before its first payment."""
     return tuple(
         LedgerAccount(id=house_account_id(ispb, code), ledger=ledger, code=code, flags=_FLAGS[code])
-        for code in (AccountCode.SETTLEMENT, AccountCode.UNIDENTIFIED)
+        for code in _HOUSE
     )
 
 
@@ -95,7 +115,7 @@ def pix_in(
         code=TransferCode.PIX_IN,
         debit_account_id=house_account_id(ispb, AccountCode.SETTLEMENT),
         credit_account_id=customer_ledger_id,
-        amount=_positive(amount),
+        amount=positive(amount),
     )
 
 
@@ -107,7 +127,7 @@ def pix_in_unidentified(ispb: str, ledger: int, end_to_end_id: str, amount: int)
         code=TransferCode.PIX_IN_UNIDENTIFIED,
         debit_account_id=house_account_id(ispb, AccountCode.SETTLEMENT),
         credit_account_id=house_account_id(ispb, AccountCode.UNIDENTIFIED),
-        amount=_positive(amount),
+        amount=positive(amount),
     )
 
 
@@ -123,8 +143,9 @@ def payout_hold(
         code=TransferCode.PIX_OUT,
         debit_account_id=customer_ledger_id,
         credit_account_id=house_account_id(ispb, AccountCode.SETTLEMENT),
-        amount=_positive(amount),
+        amount=positive(amount),
         flags=TransferFlags.PENDING,
+        user_data_128=end_to_end_reference(end_to_end_id),
     )
 
 
@@ -134,7 +155,7 @@ def payout_post(ispb: str, ledger: int, end_to_end_id: str, amount: int) -> Tran
         id=derived_id(ispb, end_to_end_id, "post"),
         ledger=ledger,
         code=TransferCode.PIX_OUT,
-        amount=_positive(amount),
+        amount=positive(amount),
         pending_id=payout_hold_id(ispb, end_to_end_id),
         flags=TransferFlags.POST_PENDING_TRANSFER,
     )
@@ -146,7 +167,7 @@ def payout_void(ispb: str, ledger: int, end_to_end_id: str, amount: int) -> Tran
         id=derived_id(ispb, end_to_end_id, "void"),
         ledger=ledger,
         code=TransferCode.PIX_OUT,
-        amount=_positive(amount),
+        amount=positive(amount),
         pending_id=payout_hold_id(ispb, end_to_end_id),
         flags=TransferFlags.VOID_PENDING_TRANSFER,
     )
@@ -162,6 +183,7 @@ def payout_hold_id(ispb: str, end_to_end_id: str) -> int:
     return derived_id(ispb, end_to_end_id, "hold")
 
 
-def _positive(amount: int) -> int:
+def positive(amount: int) -> int:
+    """The same amount, which moves something."""
     assert amount > 0, f"a transfer of {amount} centavos moves nothing"
     return amount

@@ -9,9 +9,8 @@ from typing import Any, Final
 
 import asyncpg
 
-from fluxiq.domain.ledger_records import TransferFlags
 from fluxiq.errors import Unavailable
-from fluxiq.ledgers.limits import TRANSFERS_MAX
+from fluxiq.ledgers.limits import KEPT_FLAGS, TRANSFERS_MAX
 from fluxiq.ledgers.parts import Authority, Backend, Fenced, Mode, Row
 from fluxiq.ledgers.postgres_pool import Connection, Pool, Progress, outages
 from fluxiq.ledgers.tigerbeetle.records import TRANSFER_BYTES, check_whole
@@ -20,17 +19,7 @@ TAKE_OVERS_MAX: Final = 8
 
 # What the mirror can follow: amounts that the record itself tells, holds that nobody releases
 # unseen. In a packed record flags are two bytes from 118, the timeout four from 108.
-_MIRRORED_FLAGS: Final = bytes(
-    range(
-        int(
-            TransferFlags.LINKED
-            | TransferFlags.PENDING
-            | TransferFlags.POST_PENDING_TRANSFER
-            | TransferFlags.VOID_PENDING_TRANSFER
-        )
-        + 1
-    )
-)
+_MIRRORED_FLAGS: Final = bytes(range(KEPT_FLAGS + 1))
 _FLAGS_AT: Final = 118
 _ZERO_AT: Final = (*range(108, 112), _FLAGS_AT + 1)
 

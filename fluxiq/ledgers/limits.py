@@ -20,16 +20,18 @@ from fluxiq.domain.ledger_records import (
 
 TRANSFERS_MAX: Final = 8189  # events in one request of TigerBeetle's, accounts too
 CENTAVOS_MAX: Final = 2**63 - 1
+# What every backend keeps, and the mirror can follow. All other bits, reserved ones too, do not.
+KEPT_FLAGS: Final = int(
+    TransferFlags.LINKED
+    | TransferFlags.PENDING
+    | TransferFlags.POST_PENDING_TRANSFER
+    | TransferFlags.VOID_PENDING_TRANSFER
+)
 
 _RESOLVES: Final = int(TransferFlags.POST_PENDING_TRANSFER | TransferFlags.VOID_PENDING_TRANSFER)
 _LINKED: Final = int(TransferFlags.LINKED)
 _IMPORTED: Final = int(TransferFlags.IMPORTED)
-_NOT_EVERYWHERE: Final = _IMPORTED | int(
-    TransferFlags.BALANCING_DEBIT
-    | TransferFlags.BALANCING_CREDIT
-    | TransferFlags.CLOSING_DEBIT
-    | TransferFlags.CLOSING_CREDIT
-)
+_NAMED: Final = 2 * int(max(TransferFlags)) - 1
 _LIMITS: Final = int(
     AccountFlags.DEBITS_MUST_NOT_EXCEED_CREDITS | AccountFlags.CREDITS_MUST_NOT_EXCEED_DEBITS
 )
@@ -37,8 +39,8 @@ _LIMITS: Final = int(
 
 def check_transfers(transfers: Sequence[Transfer]) -> None:
     """Raise ValueError for what not every backend keeps: more than TRANSFERS_MAX transfers;
-    balancing, closing or imported ones and timeouts, by name; numbers out of range. And for a chain
-    with one id twice: it would be answered EXISTS, and yet be taken back.
+    balancing, closing or imported ones and timeouts, by name; reserved flags; numbers out of range.
+    And for a chain with one id twice: it would be answered EXISTS, and yet be taken back.
     """
     _check_count("transfers", len(transfers))
     chain: set[int] = set()
@@ -53,8 +55,8 @@ def check_transfers(transfers: Sequence[Transfer]) -> None:
             if not flags & _LINKED:
                 chain.clear()
 
-        if unsupported := flags & _NOT_EVERYWHERE:
-            _not_supported(transfer, f"{TransferFlags(unsupported).name}")
+        if unsupported := flags & ~KEPT_FLAGS:
+            _not_supported(transfer, _flags_named(unsupported))
         if transfer.timeout:
             _not_supported(transfer, f"a timeout of {transfer.timeout} s")
 
@@ -146,6 +148,10 @@ def _not_supported(event: Transfer | LedgerAccount, what: str) -> NoReturn:
 
 def _out_of_range(event: Transfer | LedgerAccount) -> NoReturn:
     raise ValueError(f"{_kind(event)} {event.id:x} has a number out of range: {event!r}")
+
+
+def _flags_named(flags: int) -> str:
+    return f"{TransferFlags(flags).name}" if 0 < flags <= _NAMED else f"flags {flags:#x}"
 
 
 def _kind(event: Transfer | LedgerAccount) -> str:

@@ -11,6 +11,7 @@ from fluxiq.commands.bench_ledger.driver import measure_driver
 from fluxiq.commands.bench_ledger.effort import LedgerEffort
 from fluxiq.commands.bench_ledger.failover import measure_failover
 from fluxiq.commands.bench_ledger.growth import measure_growth
+from fluxiq.commands.bench_ledger.leftovers import remove_leftovers
 from fluxiq.commands.bench_ledger.mirror import measure_mirror
 from fluxiq.commands.bench_ledger.recovery import measure_recovery
 from fluxiq.commands.bench_ledger.standin import measure_standin
@@ -33,6 +34,7 @@ def measure_ledger(effort: LedgerEffort, only: Collection[str] = ()) -> list[Fig
     # Servers are stopped and clients closed on purpose here: the table says what there is to say.
     quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
     structlog.configure(wrapper_class=quiet)
+    remove_leftovers()
     wanted = [measure for name, measure in FAMILIES.items() if not only or name in only]
     return [figure for measure in wanted for figure in measure(effort)]
 

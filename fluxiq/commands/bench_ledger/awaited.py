@@ -1,7 +1,6 @@
 """Transfers that are awaited one by one, as the platform's callers do."""
 
-import trio
-
+from fluxiq.commands.bench_ledger import stoppable
 from fluxiq.commands.bench_ledger.callers import Answers, Rate, closed_loop, open_loop
 from fluxiq.commands.bench_ledger.effort import LedgerEffort, absent
 from fluxiq.commands.bench_ledger.institution import Institution, open_institution
@@ -24,7 +23,7 @@ def measure_awaited(effort: LedgerEffort) -> list[Figure]:
     """A crowd that sends again once it is answered, then one that comes at a rate."""
     if not effort.has_tigerbeetle:
         return [*absent("transfers/s", NAME), *absent("ms", f"{LATENCY}, p50", f"{LATENCY}, p99")]
-    return trio.run(_measure, effort)
+    return stoppable.run(_measure, effort)
 
 
 async def _measure(effort: LedgerEffort) -> list[Figure]:

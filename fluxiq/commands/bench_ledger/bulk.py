@@ -6,9 +6,8 @@ from functools import partial
 from statistics import mean
 from time import perf_counter, process_time
 
-import trio
-
 from fluxiq.commands.bench_actors.rounds import Contender, in_turns
+from fluxiq.commands.bench_ledger import stoppable
 from fluxiq.commands.bench_ledger.callers import Rate, closed_loop
 from fluxiq.commands.bench_ledger.driver import benchmark_turn
 from fluxiq.commands.bench_ledger.effort import BATCH, NO_PROGRAM, LedgerEffort, absent
@@ -29,6 +28,9 @@ CONTEXT_SECONDS = 8.0
 PACKINGS = 20
 NAME = "writer: bulk batches, journal and mirror"
 WITHOUT = {
+    "writer: bulk batches, no bound on the mirror's lag": Variant(
+        limits=WriterLimits(mirror_behind_max=2**62)
+    ),
     "writer: bulk batches, no mirror": Variant(mirror=False),
     "writer: bulk batches, neither journal nor mirror": Variant(journal=False, mirror=False),
 }
@@ -46,7 +48,7 @@ def measure_bulk(effort: LedgerEffort) -> list[Figure]:
 
     seconds = effort.span(effort.seconds, 1.0)
     before = _peer(effort)
-    main, context = trio.run(_sustained, effort, seconds)
+    main, context = stoppable.run(_sustained, effort, seconds)
     after = before if effort.quick else _peer(effort)
     figures = [main]
     if before is None or after is None:
@@ -76,7 +78,7 @@ def _peer(effort: LedgerEffort) -> float | None:
         return None
     transfers = effort.count(60, 3) * BATCH
     turn = partial(benchmark_turn, effort, transfers=transfers, batch=BATCH, clients=SESSIONS)
-    return trio.run(turn).rate
+    return stoppable.run(turn).rate
 
 
 def _context(effort: LedgerEffort) -> list[Figure]:
@@ -86,7 +88,7 @@ def _context(effort: LedgerEffort) -> list[Figure]:
     samples = in_turns(
         "transfers/s",
         [
-            Contender(name=name, measure=partial(trio.run, _short, effort, seconds, variant))
+            Contender(name=name, measure=partial(stoppable.run, _short, effort, seconds, variant))
             for name, variant in ways.items()
         ],
         effort.rounds,
@@ -132,7 +134,8 @@ async def _sustained(effort: LedgerEffort, seconds: float) -> tuple[Figure, list
             name="mirror: transfers taken in, until it has all",
             value=transfers / (elapsed + drained),
             unit="transfers/s",
-            note=f"{behind} batches behind at the end, {drained:.2f} s more",
+            note=f"{behind} batches behind at the end, {drained:.2f} s more; bound:"
+            f" {institution.writer.limits.mirror_behind_max:,} transfers",
         )
         costs = {name: (after[name] - spent) / transfers for name, spent in before.items()}
         return main, [mirrored, *_costs(costs), *_shares(institution, elapsed)]

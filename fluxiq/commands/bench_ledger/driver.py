@@ -11,6 +11,7 @@ from time import perf_counter
 import trio
 
 from fluxiq.commands.bench_actors.rounds import Absent, Contender, at_least, in_turns
+from fluxiq.commands.bench_ledger import stoppable
 from fluxiq.commands.bench_ledger.effort import (
     BATCH,
     NO_PROGRAM,
@@ -33,6 +34,7 @@ OFFICIAL_SINGLE = "official Python client: a single transfer"
 PEER_SINGLE = "tigerbeetle benchmark: a single transfer"
 PACKING = "driver: batches from records, packing included, 1 session"
 SCATTERED = "driver: packed batches, ids in no order, 1 session"
+BY_MINUTE = "driver: packed batches, ids by minute and hash, 1 session"
 OFFICIAL = "official Python client: batches from its records"
 DEADLINE_SECONDS = 30.0  # a busy machine is no outage here
 
@@ -50,7 +52,7 @@ def _rates(effort: LedgerEffort) -> list[Figure]:
     ours = {count: f"driver: packed batches, {_sessions(count)}" for count in sessions}
     peer = {count: f"tigerbeetle benchmark: {_clients(count)}" for count in sessions}
     if not effort.has_tigerbeetle:
-        names = (*peer.values(), *ours.values(), PACKING, SCATTERED, OFFICIAL)
+        names = (*peer.values(), *ours.values(), PACKING, BY_MINUTE, SCATTERED, OFFICIAL)
         return absent("transfers/s", *names)
 
     contenders: list[Contender | Absent] = []
@@ -61,10 +63,11 @@ def _rates(effort: LedgerEffort) -> list[Figure]:
         ]
     contenders += [
         Contender(name=PACKING, measure=_ours(effort, batches, 1, Load.from_records)),
+        Contender(name=BY_MINUTE, measure=_ours(effort, batches, 1, Load.by_minute)),
         Contender(name=SCATTERED, measure=_ours(effort, batches, 1, Load.scattered)),
         Contender(
             name=OFFICIAL,
-            measure=lambda: trio.run(_official, effort, batches * BATCH // 4).rate,
+            measure=lambda: stoppable.run(_official, effort, batches * BATCH // 4).rate,
         ),
     ]
     samples = in_turns("transfers/s", contenders, effort.rounds)
@@ -82,9 +85,11 @@ def _rates(effort: LedgerEffort) -> list[Figure]:
         samples.share(ours[1], OFFICIAL, times, at_least(OFFICIAL_AIMED)),
         samples.row(PACKING),
         samples.share(PACKING, OFFICIAL),
+        samples.row(BY_MINUTE),
+        samples.share(BY_MINUTE, ours[1]),
         samples.row(SCATTERED),
         samples.share(SCATTERED, ours[1]),
-        *samples.others(PACKING, SCATTERED, *ours.values(), *peer.values()),
+        *samples.others(PACKING, BY_MINUTE, SCATTERED, *ours.values(), *peer.values()),
     ]
 
 
@@ -92,14 +97,14 @@ def _singles(effort: LedgerEffort) -> list[Figure]:
     """One transfer after the other, each awaited: what a request costs at least."""
     if not effort.has_tigerbeetle:
         return absent("ms", f"{SINGLE}, p50", f"{SINGLE}, p99")
-    return trio.run(_single, effort, effort.count(2_000, 50))
+    return stoppable.run(_single, effort, effort.count(2_000, 50))
 
 
 # Ours
 
 
 def _ours(effort: LedgerEffort, batches: int, sessions: int, batch: Batch) -> Callable[[], float]:
-    return partial(trio.run, _driven, effort, batches, sessions, batch)
+    return partial(stoppable.run, _driven, effort, batches, sessions, batch)
 
 
 async def _driven(effort: LedgerEffort, batches: int, sessions: int, batch: Batch) -> float:
@@ -174,7 +179,7 @@ def _benchmark(effort: LedgerEffort, name: str, transfers: int, clients: int) ->
     if effort.program is None:
         return Absent(name=name, note=NO_PROGRAM)
     turn = partial(benchmark_turn, effort, transfers=transfers, batch=BATCH, clients=clients)
-    return Contender(name=name, measure=lambda: trio.run(turn).rate)
+    return Contender(name=name, measure=lambda: stoppable.run(turn).rate)
 
 
 async def benchmark_turn(

@@ -10,6 +10,7 @@ from time import perf_counter
 
 import trio
 
+from fluxiq.commands.bench_ledger import stoppable
 from fluxiq.commands.bench_ledger.awaited import offered
 from fluxiq.commands.bench_ledger.callers import Answers
 from fluxiq.commands.bench_ledger.effort import NO_PROGRAM, LedgerEffort, absent
@@ -38,7 +39,7 @@ def measure_failover(effort: LedgerEffort) -> list[Figure]:
     """One outage of our own server."""
     if effort.program is None:
         return absent("ms", *NAMES.values(), note=NO_PROGRAM)
-    return trio.run(_measure, effort)
+    return stoppable.run(_measure, effort)
 
 
 async def _measure(effort: LedgerEffort) -> list[Figure]:

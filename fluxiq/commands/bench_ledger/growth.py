@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable
 from statistics import mean
 from time import perf_counter
 
-import trio
-
+from fluxiq.commands.bench_ledger import stoppable
 from fluxiq.commands.bench_ledger.bulk import bulk_rate
 from fluxiq.commands.bench_ledger.callers import Rate
 from fluxiq.commands.bench_ledger.effort import BATCH, LedgerEffort, absent
@@ -41,9 +40,9 @@ def measure_growth(effort: LedgerEffort) -> list[Figure]:
 def _compared(
     effort: LedgerEffort, name: str, history: int, measure: Measure, *, hot: bool
 ) -> list[Figure]:
-    before, _ = trio.run(_turn, effort, measure, hot, 0)
-    grown, made = trio.run(_turn, effort, measure, hot, history)
-    after, _ = trio.run(_turn, effort, measure, hot, 0)
+    before, _ = stoppable.run(_turn, effort, measure, hot, 0)
+    grown, made = stoppable.run(_turn, effort, measure, hot, history)
+    after, _ = stoppable.run(_turn, effort, measure, hot, 0)
     share = grown / mean((before, after))
     return [
         Figure(

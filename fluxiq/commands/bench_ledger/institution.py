@@ -9,6 +9,7 @@ from typing import Final
 
 import trio
 
+from fluxiq import garbage
 from fluxiq.asyncio_host import open_asyncio_host
 from fluxiq.commands.bench_ledger.effort import LedgerEffort
 from fluxiq.commands.bench_ledger.load import Load
@@ -110,6 +111,7 @@ async def open_institution(
         nursery.start_soon(institution.keeper.run)
         nursery.start_soon(institution.writer.run)
         await _fund(institution)
+        stack.enter_context(garbage.started())
         yield institution
         nursery.cancel_scope.cancel(reason="measured")
 

@@ -16,8 +16,10 @@ from fluxiq.ledgers.tigerbeetle.records import TRANSFER_BYTES, pack_transfers
 ACCOUNTS: Final = 1_000
 FUNDS: Final = 10**12  # centavos of every customer: no transfer here is refused
 CODE: Final = 1
+DERIVED_PER_SECOND: Final = 1_000  # by the clock that is in their ids
 TEMPLATES: Final = 8  # different batches, again and again with other ids
 
+_HASH_BYTES: Final = 10  # the low ones of a derived id; the other six are its time
 _LIMITED: Final = AccountFlags.DEBITS_MUST_NOT_EXCEED_CREDITS
 _random: Final = random.SystemRandom()
 
@@ -39,6 +41,8 @@ class Load:
             self._hot_pairs(draw) if hot else self._cold_pairs(draw) for _ in range(TEMPLATES)
         ]
         self._numbers = count()
+        # A cluster that runs already has had its minutes: begin at another one each time.
+        self._derived = _random.randrange(2**30) * 60 * DERIVED_PER_SECOND
         self._templates = [pack_transfers(self.transfers()) for _ in range(TEMPLATES)]
 
     def accounts(self) -> list[LedgerAccount]:
@@ -109,6 +113,20 @@ class Load:
         noise = _random.randbytes(8 * BATCH)
         for at in range(8):
             batch[8 + at :: TRANSFER_BYTES] = noise[at::8]
+        return bytes(batch)
+
+    def by_minute(self) -> bytes:
+        """The same with ids as `derived_id` makes them from end-to-end ids: those of a minute are
+        neighbours in no order, and a minute has 60 * DERIVED_PER_SECOND.
+        """
+        batch = bytearray(self.packed())
+        minute = self._derived // (60 * DERIVED_PER_SECOND)
+        self._derived += BATCH
+        noise = _random.randbytes(_HASH_BYTES * BATCH)
+        for at in range(_HASH_BYTES):
+            batch[at::TRANSFER_BYTES] = noise[at::_HASH_BYTES]
+        for at, byte in enumerate((minute * 60_000).to_bytes(6, "little"), _HASH_BYTES):
+            batch[at::TRANSFER_BYTES] = bytes([byte]) * BATCH
         return bytes(batch)
 
     def from_records(self) -> bytes:

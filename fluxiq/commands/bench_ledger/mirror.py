@@ -2,9 +2,8 @@
 
 from time import perf_counter
 
-import trio
-
 from fluxiq.commands.bench_actors.rounds import Samples, at_least
+from fluxiq.commands.bench_ledger import stoppable
 from fluxiq.commands.bench_ledger.effort import BATCH, LedgerEffort
 from fluxiq.commands.bench_ledger.history import in_charge, write_batch
 from fluxiq.commands.bench_ledger.institution import Variant, open_institution
@@ -26,7 +25,7 @@ def measure_mirror(effort: LedgerEffort) -> list[Figure]:
     samples = Samples("transfers/s", ())
     for _ in range(effort.rounds):
         for hot, name in MIRROR.items():
-            sealed, mirrored = trio.run(_turn, effort, hot)
+            sealed, mirrored = stoppable.run(_turn, effort, hot)
             samples.add(SEAL, sealed)
             samples.add(name, mirrored)
     aim, holds = f"at least {RATE_AIMED:,}", at_least(RATE_AIMED)

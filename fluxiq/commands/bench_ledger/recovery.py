@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import trio
 
+from fluxiq.commands.bench_ledger import stoppable
 from fluxiq.commands.bench_ledger.awaited import offered
 from fluxiq.commands.bench_ledger.callers import Answers
 from fluxiq.commands.bench_ledger.effort import BATCH, LedgerEffort, absent
@@ -37,7 +38,7 @@ def measure_recovery(effort: LedgerEffort) -> list[Figure]:
             *absent("ms", PAUSE, WAIT),
             *absent("findings", FOUND),
         ]
-    return trio.run(_measure, effort)
+    return stoppable.run(_measure, effort)
 
 
 async def _measure(effort: LedgerEffort) -> list[Figure]:

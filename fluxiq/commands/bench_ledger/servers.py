@@ -7,12 +7,10 @@ another one has filled.
 
 import os
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from actors.embedded import (
     DataDirectory,
@@ -25,10 +23,9 @@ from actors.embedded import (
 from actors.embedded.orphans import servers_in
 from actors.embedded.postgres import VERSION
 from fluxiq.commands.bench_ledger.effort import LedgerEffort
+from fluxiq.commands.bench_ledger.leftovers import temporary_folder
 from fluxiq.ledgers.tigerbeetle import Cluster
 from supervisors import Strategy, SupervisorSpec, open_tree
-
-PREFIX: Final = "fluxiq-bench-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +71,7 @@ async def open_servers(
     Raises StartRefused, and StartFailed when a server does not start.
     """
     with (
-        tempfile.TemporaryDirectory(prefix=PREFIX) as folder,
+        temporary_folder() as folder,
         DataDirectory.open(folder) as directory,
     ):
         addresses = effort.addresses if tigerbeetle else ""

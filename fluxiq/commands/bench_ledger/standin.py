@@ -5,9 +5,8 @@ Its limit is shown beside it: see copying.py.
 
 from functools import partial
 
-import trio
-
 from fluxiq.commands.bench_actors.rounds import Contender, at_least, in_turns
+from fluxiq.commands.bench_ledger import stoppable
 from fluxiq.commands.bench_ledger.awaited import latency_rows, offered
 from fluxiq.commands.bench_ledger.callers import Answers, Rate, closed_loop
 from fluxiq.commands.bench_ledger.copying import copied
@@ -35,9 +34,11 @@ def measure_standin(effort: LedgerEffort) -> list[Figure]:
     samples = in_turns(
         "transfers/s",
         [
-            Contender(name=NAME, measure=partial(trio.run, _batches, effort, BATCH, seconds)),
-            Contender(name=SMALL_NAME, measure=partial(trio.run, _batches, effort, SMALL, seconds)),
-            Contender(name=LIMIT, measure=partial(trio.run, copied, effort, seconds)),
+            Contender(name=NAME, measure=partial(stoppable.run, _batches, effort, BATCH, seconds)),
+            Contender(
+                name=SMALL_NAME, measure=partial(stoppable.run, _batches, effort, SMALL, seconds)
+            ),
+            Contender(name=LIMIT, measure=partial(stoppable.run, copied, effort, seconds)),
         ],
         effort.rounds,
     )
@@ -48,7 +49,7 @@ def measure_standin(effort: LedgerEffort) -> list[Figure]:
         samples.share(NAME, LIMIT),
         *latency_rows(
             f"stand-in: a transfer, {OFFERED:,}/s offered",
-            trio.run(_offered, effort, seconds),
+            stoppable.run(_offered, effort, seconds),
             P99_MS_AIMED,
         ),
     ]

@@ -135,6 +135,10 @@ class Database:
         answered = [one for one in self.batches.values() if one.results is not None]
         return sum(not one.mirrored for one in answered)
 
+    def unmirrored(self) -> int:
+        """How many transfers are in the journal, answered or not, and not on the books."""
+        return sum(len(one.transfers) for one in self.batches.values() if not one.mirrored)
+
     # The stand-in
 
     def decide(self, transfers: Sequence[Transfer], overlay: Overlay) -> tuple[int, Decision]:

@@ -36,6 +36,7 @@ class Institution:
             patience_seconds=2.0,
             drain_seconds_max=world.random.choice([0.05, 0.3]),
             replay_rows=world.random.choice([2, 4, 16]),
+            mirror_behind_max=world.random.choice([1, 16, 1_000_000]),
             account_cap=world.random.choice([200, 1_000_000]),
             institution_cap=world.random.choice([400, 100_000_000]),
         )
@@ -45,6 +46,12 @@ class Institution:
         self.customers = [first + 1 + number for number in range(CUSTOMERS)]
         self.opened: list[int] = []  # customers whose account was created
         self._transfers = 0
+
+    @property
+    def unmirrored_max(self) -> int:
+        """Transfers: each session may have looked before the others sealed."""
+        limits = self.limits
+        return limits.mirror_behind_max - 1 + limits.sessions * limits.batch_max
 
     def accounts(self, account_ids: list[int]) -> list[LedgerAccount]:
         return [

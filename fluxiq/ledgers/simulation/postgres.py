@@ -112,11 +112,14 @@ class Connection:
 class SimulatedJournal:
     """`parts.Journal`."""
 
-    def __init__(self, connection: Connection, server: Server, ledger: int) -> None:
+    def __init__(
+        self, connection: Connection, server: Server, ledger: int, unmirrored_max: int
+    ) -> None:
         self.connection = connection
         self.database = connection.database
         self.server = server
         self.ledger = ledger
+        self.unmirrored_max = unmirrored_max
 
     async def authority(self) -> Authority:
         return await self.connection.run("read", lambda: self.database.authority, lost=Unavailable)
@@ -145,6 +148,9 @@ class SimulatedJournal:
 
         def execute() -> int:
             seq = self.database.seal(epoch, transfers)
+            behind = self.database.unmirrored()
+            what = f"{self.database.name}: {behind} transfers after {seq} was sealed"
+            demand(behind <= self.unmirrored_max, "the mirror's bound", what)
             self._note("sealed", f"{seq} of {epoch}: {_ids(transfers)}")
             return seq
 

@@ -80,7 +80,9 @@ class Process:
         return Writer(
             str(institution.ledger),
             institution.ledger,
-            journal=SimulatedJournal(connection, self.server, institution.ledger),
+            journal=SimulatedJournal(
+                connection, self.server, institution.ledger, institution.unmirrored_max
+            ),
             mirror=SimulatedMirror(connection),
             standin=SimulatedStandIn(connection),
             accounts=SimulatedAccounts(connection),

@@ -13,7 +13,7 @@ from fluxiq.domain.ledger_statuses import TransferStatus
 from fluxiq.errors import Unavailable, Unknown
 from fluxiq.ledgers.breaker import BreakerState
 from fluxiq.ledgers.parts import Fenced, Mode, TigerBeetle
-from fluxiq.ledgers.tigerbeetle.records import pack_transfers
+from fluxiq.ledgers.tigerbeetle.records import TRANSFER_BYTES, pack_transfers
 from fluxiq.ledgers.tigerbeetle.results import (
     pack_transfer_results,
     unpack_transfer_results,
@@ -61,7 +61,10 @@ class Batches:
         writer = self.writer
         while True:
             while not (
-                writer.submits and len(writer.waiting) and len(self._answers) < ANSWERS_WAITING_MAX
+                writer.submits
+                and len(writer.waiting)
+                and len(self._answers) < ANSWERS_WAITING_MAX
+                and writer.follower.keeps_up
             ):
                 await writer.changed.wait()
             requests = writer.waiting.take(writer.limits.batch_max)
@@ -70,8 +73,7 @@ class Batches:
 
     async def _submit(self, requests: Sequence[Request], tigerbeetle: TigerBeetle) -> None:
         writer = self.writer
-        transfers = _transfers(requests)
-        records = pack_transfers(transfers)
+        records = _records(requests)
         try:
             seq = await writer.journal.seal(writer.authority.epoch, records)
         except Fenced:
@@ -88,6 +90,7 @@ class Batches:
             _fail(requests, error)
             return
 
+        writer.follower.lag.sealed(seq, len(records) // TRANSFER_BYTES)
         try:
             answer = await tigerbeetle.submit(records)
         except (Unknown, Unavailable) as error:
@@ -108,7 +111,7 @@ class Batches:
             # journaled as refused.
             try:
                 results = await as_first_answered(
-                    tigerbeetle, transfers, unpack_transfer_results(answer)
+                    tigerbeetle, _transfers(requests), unpack_transfer_results(answer)
                 )
             except Unavailable:
                 writer.governor.left_unknown()
@@ -137,7 +140,7 @@ class Batches:
                 await self.writer.journal.answer(group)
                 for _ in group:
                     self._answers.popleft()
-                self.writer.follower.wake()
+                self.writer.follower.answered([seq for seq, _ in group])
                 self.writer.changed.set()
 
     # To the stand-in
@@ -235,6 +238,12 @@ class Batches:
 
 def _transfers(requests: Sequence[Request]) -> list[Transfer]:
     return list(chain.from_iterable(request.transfers for request in requests))
+
+
+def _records(requests: Sequence[Request]) -> bytes:
+    if all(request.records is None for request in requests):
+        return pack_transfers(_transfers(requests))
+    return b"".join(request.records or pack_transfers(request.transfers) for request in requests)
 
 
 def _fail(requests: Sequence[Request], error: Exception) -> None:

@@ -10,6 +10,7 @@ from fluxiq.ledgers.parts import Row
 from fluxiq.ledgers.tigerbeetle.records import unpack_transfers
 from fluxiq.ledgers.tigerbeetle.results import unpack_transfer_results
 from fluxiq.ledgers.writer.changes import Changes
+from fluxiq.ledgers.writer.lag import Lag
 
 if TYPE_CHECKING:
     from fluxiq.ledgers.writer.writer import Writer
@@ -26,10 +27,21 @@ class Follower:
     def __init__(self, writer: "Writer") -> None:
         self.writer = writer
         self.unknown: dict[int, Row] = {}
+        self.lag = Lag()
         self._work = Changes()
         self._following = trio.Lock()
 
-    def wake(self) -> None:
+    @property
+    def keeps_up(self) -> bool:
+        """Say whether the mirror is near enough for another batch. Only what is about to be sealed
+        waits for that: the stand-in, recoveries and changes of authority bring the mirror up to
+        date themselves, and nothing that they wait for waits here.
+        """
+        return self.lag.transfers < self.writer.limits.mirror_behind_max
+
+    def answered(self, seqs: list[int]) -> None:
+        """Hear that the journal has these answers."""
+        self.lag.answered(seqs)
         self._work.set()
 
     async def run(self) -> None:
@@ -61,8 +73,15 @@ class Follower:
         await self._count_spent()
 
     async def _catch_up(self) -> None:
-        while await self.writer.mirror.catch_up(ROWS):
-            pass
+        taken = ROWS
+        # An answer that came while the mirror looked rang for nobody.
+        while taken or self.lag.has_news:
+            self.lag.asked()
+            taken = await self.writer.mirror.catch_up(ROWS)
+            held = not self.keeps_up
+            self.lag.took(taken)
+            if held and self.keeps_up:
+                self.writer.changed.set()
 
     async def _count_spent(self) -> None:
         """Count against the caps what the stand-in did and TigerBeetle does not have."""

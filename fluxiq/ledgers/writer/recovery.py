@@ -108,6 +108,7 @@ class Recovery:
             transfers = unpack_transfers(row.records)
             results = await self._submit(transfers)
             await writer.journal.answer([(row.seq, pack_transfer_results(results))])
+            writer.follower.answered([row.seq])
             self.resolved += len(transfers)
         await writer.follower.follow()
 

@@ -2,13 +2,17 @@
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import trio
 
 from fluxiq.domain.records import Transfer, TransferFlags, TransferStatus
 from fluxiq.errors import Unavailable
 from fluxiq.ledgers.limits import TRANSFERS_MAX, check_transfers
+from fluxiq.ledgers.tigerbeetle.plain import pack_plain
+
+# Transfers: fewer are packed together with those of other requests, and checked one by one.
+PACKED_MIN: Final = 64
 
 _LINKED = int(TransferFlags.LINKED)
 
@@ -25,12 +29,20 @@ class Request:
     """Transfers that somebody waits for, in order. They go into one batch: no chain is cut.
 
     `expires_at` (trio's clock) is when a request that has not been sealed is told Unavailable.
+    `records` are the transfers packed, where that is done already.
     """
 
-    __slots__ = ("_reply_to", "expires_at", "transfers")
+    __slots__ = ("_reply_to", "expires_at", "records", "transfers")
 
-    def __init__(self, transfers: Sequence[Transfer], reply_to: ReplyTo, expires_at: float) -> None:
+    def __init__(
+        self,
+        transfers: Sequence[Transfer],
+        reply_to: ReplyTo,
+        expires_at: float,
+        records: bytes | None = None,
+    ) -> None:
         self.transfers = transfers
+        self.records = records
         self.expires_at = expires_at
         self._reply_to: ReplyTo | None = reply_to
 
@@ -44,6 +56,18 @@ class Request:
         if self._reply_to is not None:
             self._reply_to.fail(error)
             self._reply_to = None
+
+
+def admit(transfers: Sequence[Transfer], ledger: int, batch_max: int) -> bytes | None:
+    """Raise what `check_request` raises, the cheaper way where there is one. That packs: return
+    the records then.
+    """
+    if PACKED_MIN <= len(transfers) <= batch_max:
+        records = pack_plain(transfers, ledger)
+        if records is not None:
+            return records
+    check_request(transfers, ledger, batch_max)
+    return None
 
 
 def check_request(transfers: Sequence[Transfer], ledger: int, batch_max: int) -> None:

@@ -25,7 +25,7 @@ from fluxiq.ledgers.writer.batches import Batches
 from fluxiq.ledgers.writer.changes import Changes
 from fluxiq.ledgers.writer.follower import Follower
 from fluxiq.ledgers.writer.governor import Governor
-from fluxiq.ledgers.writer.requests import Answer, ReplyTo, Request, Waiting, check_request
+from fluxiq.ledgers.writer.requests import Answer, ReplyTo, Request, Waiting, admit
 
 EXPIRY_SECONDS = 0.25
 
@@ -54,6 +54,9 @@ class WriterLimits(Struct, frozen=True, kw_only=True):
     patience_seconds: float = 6.0  # of a request that is not sealed
     drain_seconds_max: float = 0.3  # for which callers wait at the end of a recovery
     replay_rows: int = 64  # stand-in batches in one replay
+    # Transfers that the mirror may be behind; then no batch is sealed until it is nearer. It may
+    # become more by what `sessions` seal at the same time.
+    mirror_behind_max: int = 500_000
     account_cap: int = 1_000_000  # debits of one account while limited
     institution_cap: int = 100_000_000  # of all its accounts together
 
@@ -88,6 +91,7 @@ class WriterStatistics(Struct, frozen=True, kw_only=True):
     waiting: int
     in_flight: int
     unknown: int  # rows in U
+    mirror_behind: int  # transfers that this writer sealed and the mirror lacks
     batches: int
     transfers: int
     fallbacks: int  # times that TigerBeetle was left
@@ -176,6 +180,7 @@ class Writer:
             waiting=len(self.waiting),
             in_flight=self.batches.in_flight,
             unknown=len(self.follower.unknown),
+            mirror_behind=self.follower.lag.transfers,
             batches=self.batches.batches,
             transfers=self.batches.transfers,
             fallbacks=self.fallbacks,
@@ -194,7 +199,7 @@ class Writer:
         Raises ValueError for what `check_request` refuses, and Unavailable when too many wait, or
         nothing is written here any more.
         """
-        check_request(transfers, self.ledger, self.limits.batch_max)
+        records = admit(transfers, self.ledger, self.limits.batch_max)
         if self.fenced or self.ended:
             raise Unavailable("ledger", "this writer has ended")
         if self.policy is Policy.FAIL_CLOSED and self.authority.mode is Mode.QUEUE:
@@ -202,7 +207,7 @@ class Writer:
         if not self.waiting.has_room(len(transfers)):
             raise Unavailable("ledger", f"{len(self.waiting)} transfers wait already")
         expires_at = trio.current_time() + self.limits.patience_seconds
-        self.waiting.put(lane, Request(transfers, reply_to, expires_at))
+        self.waiting.put(lane, Request(transfers, reply_to, expires_at, records))
         self.changed.set()
 
     async def create_transfers(self, transfers: Sequence[Transfer]) -> list[TransferStatus]:

@@ -125,6 +125,7 @@ def test_only_the_first_answer_of_a_request_counts() -> None:
         ([transfer(1, ledger=8)], "of ledger 8, this is 7"),
         ([transfer(1), transfer(2, TransferFlags.LINKED)], "left open"),
         ([transfer(1, TransferFlags.BALANCING_DEBIT)], "BALANCING_DEBIT is not supported"),
+        ([transfer(1, TransferFlags(1 << 12))], "flags 0x1000 is not supported"),
     ],
 )
 def test_what_no_batch_may_hold_is_refused_by_name(
