@@ -9,6 +9,7 @@ from quart_trio import QuartTrio
 from quart_trio.wrappers import TrioResponse
 from werkzeug.exceptions import HTTPException
 
+from fluxiq.api import docs_page
 from fluxiq.api import health as health_routes
 from fluxiq.api.contract import Endpoint
 from fluxiq.api.door import REQUEST_ID, ApiConnection, ApiRequest, Door, refusal
@@ -16,6 +17,7 @@ from fluxiq.api.errors import failure_of
 from fluxiq.api.guard import Guard
 from fluxiq.api.health import Ping
 from fluxiq.api.hub import Hub
+from fluxiq.api.remote import Remote
 from fluxiq.api.v1 import ENDPOINTS
 from fluxiq.api.v1.sockets import Sockets
 from fluxiq.ports import Clock, Ids
@@ -50,15 +52,30 @@ def create_app(
         RESPONSE_TIMEOUT=settings.http.request_seconds_max,
     )
 
-    guard = Guard(tenants, trio.current_time)
-    door = Door(tenants, guard, clock, ids, metrics, seconds_max=settings.http.request_seconds_max)
-    endpoints = (*ENDPOINTS, *health_routes.endpoints(health, metrics))
+    guard = Guard(tenants, clock, trio.current_time, metrics)
+    remote = Remote(settings.http.trusted_proxies)
+    door = Door(
+        tenants,
+        guard,
+        remote,
+        clock=clock,
+        ids=ids,
+        metrics=metrics,
+        seconds_max=settings.http.request_seconds_max,
+    )
+    endpoints = contracts(health, metrics)
     for endpoint in endpoints:
         _add(app, door, endpoint)
     app.extensions[CONTRACTS] = endpoints
-    Sockets(hub, guard, door).register(app)
+    Sockets(hub, guard, door, remote).register(app)
     _answer_strays(app, door, metrics)
     return app
+
+
+def contracts(health: Mapping[str, Ping], metrics: Metrics) -> tuple[Endpoint, ...]:
+    """Every endpoint of the API, and those that describe them."""
+    served = (*ENDPOINTS, *health_routes.endpoints(health, metrics))
+    return (*served, *docs_page.endpoints(served))
 
 
 def _add(app: QuartTrio, door: Door, endpoint: Endpoint) -> None:

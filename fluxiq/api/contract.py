@@ -1,8 +1,9 @@
-"""Typed routes: what an endpoint takes and gives, as data, and the strict way in and out.
+"""Typed routes: what an endpoint takes and gives, as data; `reader.py` is the strict way in.
 
 A handler is an async function whose parameters are its contract: `call`, then any of `body` (a
 Struct, decoded strictly from JSON), `query` (a Struct), `raw` (the bytes as they came), and path
-parameters by name. Who may call it and which rate class counts it have no default.
+parameters by name. Who may call it and which rate class counts it have no default. `refuses` says
+which codes it may answer beside those of every endpoint (`fluxiq.api.openapi` tells them all).
 """
 
 import inspect
@@ -11,11 +12,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypedDict, Unpack
 
-import msgspec
 from msgspec import Meta, Struct
-from werkzeug.datastructures import Headers, MultiDict
+from werkzeug.datastructures import Headers
 
 from fluxiq.errors import Refused
 from fluxiq.ports import Idempotency
@@ -53,6 +53,7 @@ class Call:
     remote: str
     arrived_at: datetime
     caller: Caller | None
+    query_text: str = ""  # as sent, without the question mark
 
     @property
     def tenant(self) -> Tenant:
@@ -62,19 +63,44 @@ class Call:
     def merchant_id(self) -> str:
         return self._known().merchant_id
 
+    @property
+    def known_caller(self) -> Caller:
+        return self._known()
+
+    @property
+    def actor(self) -> str:
+        """Who is accountable for this call: the id of the API key, `key_…`."""
+        return self._known().key_id
+
     def idempotency(self, body: Struct, key: str | None = None) -> Idempotency | None:
         """The caller's key, from the header or `key` (the body's own), with the digest of `body`.
 
         Raises Refused("validation_failed") when the header is not a key, or both differ.
         """
-        said = self.headers.get(IDEMPOTENCY_KEY)
-        if said is not None and _KEY.fullmatch(said) is None:
-            raise _invalid("expected 1 to 255 visible ASCII characters", IDEMPOTENCY_KEY)
+        said = self.said_key()
         if said is not None and key is not None and said != key:
             raise _invalid(f"differs from the header {IDEMPOTENCY_KEY}", "idempotency_key")
 
         key = said or key
         return None if key is None else Idempotency(key=key, digest=digest_of(body))
+
+    def money_idempotency(self, body: Struct, key: str | None) -> Idempotency:
+        """The same, for what moves money. Raises Refused("idempotency_key_required") without."""
+        idempotency = self.idempotency(body, key)
+        if idempotency is None:
+            raise Refused(
+                "idempotency_key_required",
+                f"money moves once: send idempotency_key, or the header {IDEMPOTENCY_KEY}",
+                field="idempotency_key",
+            )
+        return idempotency
+
+    def said_key(self) -> str | None:
+        """The header's key. Raises Refused("validation_failed") when it is none."""
+        said = self.headers.get(IDEMPOTENCY_KEY)
+        if said is not None and _KEY.fullmatch(said) is None:
+            raise _invalid("expected 1 to 255 visible ASCII characters", IDEMPOTENCY_KEY)
+        return said
 
     def _known(self) -> Caller:
         assert self.caller is not None, "a public endpoint has no caller"
@@ -101,7 +127,11 @@ def answered(answer: Answer) -> Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """A route as data. `path` is a template: `/api/v1/pix/charges/{charge_id}`."""
+    """A route as data. `path` is a template: `/api/v1/pix/charges/{charge_id}`.
+
+    `refuses` are the codes of its own; `media` the types of its answer, the usual one first; `also`
+    the statuses that it answers with a body of their own (None: without one) beside `status`.
+    """
 
     method: str
     path: str
@@ -116,11 +146,27 @@ class Endpoint:
     raw: bool
     parameters: Mapping[str, Any]
     handler: Handler
+    refuses: tuple[str, ...] = ()
+    media: tuple[str, ...] = (JSON,)
+    also: Mapping[int, Any] = field(default_factory=dict)
+
+    @property
+    def takes_key(self) -> bool:
+        """Every POST of a merchant takes an idempotency key; a provider's notice has its own id."""
+        return self.method == "POST" and not self.raw
 
     @property
     def rule(self) -> str:
         """The path as werkzeug writes it."""
         return _PARAMETER.sub(r"<\1>", self.path)
+
+
+class Told(TypedDict, total=False):
+    """What the document tells of an endpoint beside what its handler's types say: see Endpoint."""
+
+    refuses: tuple[str, ...]
+    media: tuple[str, ...]
+    also: Mapping[int, Any]
 
 
 class Routes:
@@ -131,32 +177,52 @@ class Routes:
         self.endpoints: list[Endpoint] = []
 
     def get(
-        self, path: str = "", *, permission: str, rate: Rate, reply: Any
+        self, path: str = "", *, permission: str, rate: Rate, reply: Any, **told: Unpack[Told]
     ) -> Callable[[Handler], Handler]:
-        return self._register("GET", path, permission=permission, rate=rate, reply=reply)
+        return self._register("GET", path, told, permission=permission, rate=rate, reply=reply)
 
     def post(
-        self, path: str = "", *, permission: str, rate: Rate, reply: Any, status: int
+        self,
+        path: str = "",
+        *,
+        permission: str,
+        rate: Rate,
+        reply: Any,
+        status: int,
+        **told: Unpack[Told],
     ) -> Callable[[Handler], Handler]:
         return self._register(
-            "POST", path, permission=permission, rate=rate, reply=reply, status=status
+            "POST", path, told, permission=permission, rate=rate, reply=reply, status=status
         )
 
     def patch(
-        self, path: str = "", *, permission: str, rate: Rate, reply: Any
+        self, path: str = "", *, permission: str, rate: Rate, reply: Any, **told: Unpack[Told]
     ) -> Callable[[Handler], Handler]:
-        return self._register("PATCH", path, permission=permission, rate=rate, reply=reply)
+        return self._register("PATCH", path, told, permission=permission, rate=rate, reply=reply)
+
+    def put(
+        self, path: str = "", *, permission: str, rate: Rate, reply: Any, **told: Unpack[Told]
+    ) -> Callable[[Handler], Handler]:
+        return self._register("PUT", path, told, permission=permission, rate=rate, reply=reply)
 
     def delete(
-        self, path: str = "", *, permission: str, rate: Rate
+        self, path: str = "", *, permission: str, rate: Rate, **told: Unpack[Told]
     ) -> Callable[[Handler], Handler]:
         """Answers with no body: the handler returns `NO_CONTENT`."""
         return self._register(
-            "DELETE", path, permission=permission, rate=rate, reply=None, status=204
+            "DELETE", path, told, permission=permission, rate=rate, reply=None, status=204
         )
 
     def _register(
-        self, method: str, path: str, *, permission: str, rate: Rate, reply: Any, status: int = 200
+        self,
+        method: str,
+        path: str,
+        told: Told,
+        *,
+        permission: str,
+        rate: Rate,
+        reply: Any,
+        status: int = 200,
     ) -> Callable[[Handler], Handler]:
         def register(handler: Handler) -> Handler:
             types = inspect.get_annotations(handler, eval_str=True)
@@ -178,113 +244,27 @@ class Routes:
                 raw="raw" in types,
                 parameters={name: types[name] for name in names},
                 handler=handler,
+                **told,
             )
             self.endpoints.append(endpoint)
+            _permissions.add(permission)
             return handler
 
         return register
 
 
-class Reader:
-    """Turns what an endpoint is sent into its handler's arguments, once checked."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        fields = list(endpoint.parameters.items())
-        self._path: Any = msgspec.defstruct("Path", fields) if fields else None
-        self._query = endpoint.query
-        self._numbers = _number_fields(endpoint.query)
-        self._body = None
-        if endpoint.body is not None:
-            self._body = msgspec.json.Decoder(endpoint.body).decode
-        self.wants_body = self._body is not None or endpoint.raw
-
-    def path(self, said: Mapping[str, str]) -> dict[str, Any]:
-        """Raises Refused("validation_failed") naming the parameter."""
-        if self._path is None:
-            return {}
-        try:
-            msgspec.convert(said, self._path)
-        except msgspec.ValidationError as error:
-            raise _validation(error) from None
-        return dict(said)
-
-    def query(self, said: "MultiDict[str, str]") -> dict[str, Any]:
-        """Raises Refused("validation_failed"), also for an unknown or repeated parameter."""
-        if self._query is None:
-            return {}
-
-        values: dict[str, Any] = {}
-        for name, texts in said.lists():
-            if len(texts) > 1:
-                raise _invalid("given more than once", name)
-            # msgspec's own lax mode would read 1e3 as a number.
-            is_number = name in self._numbers and _NUMBER.fullmatch(texts[0])
-            values[name] = int(texts[0]) if is_number else texts[0]
-        try:
-            return {"query": msgspec.convert(values, self._query)}
-        except msgspec.ValidationError as error:
-            raise _validation(error) from None
-
-    def body(self, content_type: str, raw: bytes) -> dict[str, Any]:
-        """Raises Refused: unsupported_media_type, malformed_json or validation_failed."""
-        if self._body is None:
-            return {"raw": raw} if self.wants_body else {}
-
-        if content_type.partition(";")[0].strip().lower() != JSON:
-            raise Refused("unsupported_media_type", f"the body must be sent as {JSON}")
-        try:
-            value = self._body(raw)
-        except msgspec.ValidationError as error:
-            raise _validation(error) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Refused("malformed_json", f"the body is not JSON: {error}") from None
-        except RecursionError:
-            raise Refused("malformed_json", "the body is nested too deeply") from None
-
-        if b"\\u0000" in raw:
-            _refuse_nul(msgspec.json.decode(raw), "")
-        return {"body": value}
+def known_permissions() -> frozenset[str]:
+    """Every permission that some endpoint asks for: what an API key may be given."""
+    return frozenset(_permissions - {PUBLIC})
 
 
 _REPLAYED = {"Idempotency-Replayed": "true"}
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _KEY = re.compile(r"[!-~]{1,255}")
-_NUMBER = re.compile(r"-?[0-9]{1,18}")
-_WHERE = re.compile(r"\.|\[([0-9]+|\.\.\.)\]")
 
-
-def _number_fields(query: Any) -> frozenset[str]:
-    if query is None:
-        return frozenset()
-    info = msgspec.inspect.type_info(query)
-    assert isinstance(info, msgspec.inspect.StructType), "a query is a Struct"
-    return frozenset(
-        one.encode_name for one in info.fields if isinstance(one.type, msgspec.inspect.IntType)
-    )
-
-
-def _validation(error: msgspec.ValidationError) -> Refused:
-    """What msgspec says, `… - at `$.recipient.pix_key`` as a message and a dotted field."""
-    message, _, where = str(error).partition(" - at `")
-    at = where.partition("`")[0].removeprefix("$")
-    names = [name for name in _WHERE.sub(r".\1", at).split(".") if name]
-    if message.startswith(("Object contains unknown field", "Object missing required field")):
-        names.append(message.split("`")[1])
-    return _invalid(message, ".".join(names) or None)
+# Filled as the files of the resources are imported, which is before the first request.
+_permissions: set[str] = set()
 
 
 def _invalid(message: str, name: str | None) -> Refused:
     return Refused("validation_failed", message, field=name)
-
-
-def _refuse_nul(value: Any, at: str) -> None:
-    """PostgreSQL stores no U+0000, neither in text nor in jsonb."""
-    if isinstance(value, str) and "\0" in value:
-        raise _invalid("U+0000 cannot be stored", at or None)
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            _refuse_nul(name, at)
-            _refuse_nul(inner, f"{at}.{name}" if at else name)
-    if isinstance(value, list):
-        for index, inner in enumerate(value):
-            _refuse_nul(inner, f"{at}.{index}")

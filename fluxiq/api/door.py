@@ -19,9 +19,11 @@ from quart_trio.wrappers.request import TrioBody
 from structlog.contextvars import bind_contextvars
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
-from fluxiq.api.contract import JSON, PUBLIC, Call, Endpoint, Rate, Reader, Reply
+from fluxiq.api.contract import JSON, PUBLIC, Call, Endpoint, Rate, Reply
 from fluxiq.api.errors import Failure, failure_of
 from fluxiq.api.guard import Guard, rate_headers, refuse_above
+from fluxiq.api.reader import Reader
+from fluxiq.api.remote import Remote
 from fluxiq.domain.identifiers import IdPrefix
 from fluxiq.domain.ulid import is_ulid
 from fluxiq.errors import Unavailable
@@ -46,14 +48,16 @@ class Door:
         self,
         tenants: Tenants,
         guard: Guard,
+        remote: Remote,
+        *,
         clock: Clock,
         ids: Ids,
         metrics: Metrics,
-        *,
         seconds_max: float,
     ) -> None:
         self._tenants = tenants
         self._guard = guard
+        self._remote = remote
         self._clock = clock
         self._ids = ids
         self._metrics = metrics
@@ -119,13 +123,13 @@ class Door:
         if endpoint.permission != PUBLIC:
             caller = await self._guard.identify(request.headers.get("Authorization"))
             passage.enter(caller.tenant.ispb)
-            passage.spend(await self._guard.count(caller, endpoint.rate))
+            passage.spend(await self._guard.count(caller, endpoint.rate, self._remote.of(request)))
             self._guard.authorize(caller, endpoint)
         elif endpoint.rate is Rate.CALLBACK:
             tenant = self._tenants.get(arguments["ispb"])
             passage.enter(tenant.ispb)
             decision = await self._guard.count_callback(
-                tenant, arguments["provider"], request.remote_addr or ""
+                tenant, arguments["provider"], self._remote.of(request)
             )
             passage.spend(decision)
 
@@ -134,8 +138,10 @@ class Door:
             raw = await request.body
             arguments |= reader.body(request.headers.get("Content-Type", ""), raw)
 
-        remote = request.remote_addr or ""
-        call = Call(self._tenants, request.headers, remote, passage.arrived_at, caller)
+        remote, query = request.remote_addr or "", request.query_string.decode("latin-1")
+        call = Call(self._tenants, request.headers, remote, passage.arrived_at, caller, query)
+        if endpoint.takes_key:
+            call.said_key()  # refused also where the handler has no use for it
         answer = await endpoint.handler(call, **arguments)
         return answer if isinstance(answer, Reply) else Reply(body=encode(answer))
 
