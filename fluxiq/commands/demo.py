@@ -13,13 +13,14 @@ from actors.start import Running, open_platform
 from fluxiq import settings as config
 from fluxiq.admin.render import render_tree
 from fluxiq.commands.demo_data import Login, demo_logins
-from fluxiq.commands.merchant import CallFailed, Json, Merchant
+from fluxiq.commands.merchant import Json, Merchant
 from fluxiq.commands.signals import stop_on_signals
 from fluxiq.commands.up import greeting
 from fluxiq.commands.verify import balanced, describe_books
 from fluxiq.couriers.sink import Sink, serve_sink
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.providers.simulator import SimulatorControl
+from fluxiq.sdk import ApiError, Step
 from fluxiq.telemetry import logs
 
 WALK_SECONDS_MAX = 20.0
@@ -45,7 +46,7 @@ def demo() -> None:
     logs.configure(settings.log)
     try:
         trio.run(_demo, settings)
-    except* (RoomFailed, CallFailed, Refused, Unavailable, httpx.HTTPError) as failed:
+    except* (RoomFailed, ApiError, Refused, Unavailable, httpx.HTTPError) as failed:
         click.echo(f"fluxiq: the demo failed: {_first(failed)}", err=True)
         sys.exit(1)
 
@@ -75,25 +76,26 @@ async def _play(running: Running, login: Login) -> None:
         SimulatorControl.open(platform.simulator_url) as simulator,
     ):
         click.echo(f"\n{login.ispb} {login.institution}: {login.merchant}")
-        charge = await merchant.charge(PRICE, "two coffees and a book")
-        click.echo(f"  charge {charge['id']} of {PRICE} centavos\n    {charge['qr_code']}")
-        await simulator.pay(ispb=login.ispb, br_code=charge["qr_code"])
-        paid = await _event(events, "pix.charge.paid", charge["id"])
+        api = merchant.api
+        charge = await api.charges.create(amount=PRICE, description="two coffees and a book")
+        click.echo(f"  charge {charge.id} of {PRICE} centavos\n    {charge.qr_code}")
+        await simulator.pay(ispb=login.ispb, br_code=charge.qr_code)
+        paid = await _event(events, "pix.charge.paid", charge.id)
         await _show(merchant, "PIX in", paid, WALK_IN)
 
         for title, key, ending in (
             ("PIX out", KEY_CONFIRMED, "pix.payout.confirmed"),
             ("PIX out, rejected", KEY_REJECTED, "pix.payout.failed"),
         ):
-            payout = await merchant.payout(PAID_OUT, key, f"demo-{platform.ids.letters(12)}")
-            click.echo(f"  payout {payout['id']} of {PAID_OUT} centavos to {key}")
-            ended = await _event(events, ending, payout["id"])
+            payout = await api.payouts.create(amount=PAID_OUT, pix_key=key)
+            click.echo(f"  payout {payout.id} of {PAID_OUT} centavos to {key}")
+            ended = await _event(events, ending, payout.id)
             await _show(merchant, title, ended, WALK_OUT)
             if failure := ended["data"]["failure"]:
                 click.echo(f"    rejected: {failure['reason_code']} {failure['code']}")
 
-        balance = await merchant.get(f"/accounts/{login.account_id}/balance")
-        click.echo(f"  balance {balance['available']} centavos available")
+        balance = await api.accounts.balance(login.account_id)
+        click.echo(f"  balance {balance.available} centavos available")
         click.echo(f"  {sink.verified} signed webhooks received and verified")
 
 
@@ -102,8 +104,9 @@ async def _told(merchant: Merchant) -> AsyncIterator[Sink]:
     """A merchant's endpoint that verifies every signature, registered with the platform."""
     async with trio.open_nursery() as nursery:
         sink: Sink = await nursery.start(lambda task_status: serve_sink(task_status=task_status))
-        endpoint = await merchant.post("/webhooks", {"url": sink.url, "events": ["pix.*"]})
-        sink.trust(endpoint["secret"])
+        endpoint = await merchant.api.webhooks.create(url=sink.url, events=["pix.*"])
+        assert endpoint.secret is not None, "it is shown when the endpoint is made"
+        sink.trust(endpoint.secret)
         yield sink
         nursery.cancel_scope.cancel()
 
@@ -120,25 +123,25 @@ async def _event(events: trio.MemoryReceiveChannel[Json], kind: str, resource_id
 async def _show(merchant: Merchant, title: str, ending: Json, rooms: Sequence[str]) -> None:
     """Print the walk once it is whole. Raises RoomFailed naming the first room that is missing."""
     end_to_end_id = ending["data"]["end_to_end_id"]
-    steps: list[Json] = []
+    steps: tuple[Step, ...] = ()
     missing: list[str] = list(rooms)
     with trio.move_on_after(WALK_SECONDS_MAX):
         while missing:
-            steps = await merchant.get(f"/pix/walks/{end_to_end_id}")
-            walked = {step["room"] for step in steps if _counts(step, ending["type"])}
+            steps = await merchant.api.walks.get(end_to_end_id)
+            walked = {step.room for step in steps if _counts(step, ending["type"])}
             missing = [room for room in rooms if room not in walked]
             await trio.sleep(LOOK_SECONDS)
 
     click.echo(f"  {title} {end_to_end_id}")
     for step in steps:
-        click.echo(f"    {step['room']:<14}{step['milliseconds']:>9.1f} ms  {step['detail']}")
+        click.echo(f"    {step.room:<14}{step.milliseconds:>9.1f} ms  {step.detail}")
     if missing:
         raise RoomFailed(f"{missing[0]}: {end_to_end_id} never got through it")
 
 
-def _counts(step: Json, ending: str) -> bool:
+def _counts(step: Step, ending: str) -> bool:
     """Events before the last one go through the last two rooms as well: only its own counts."""
-    return step["room"] not in {"courier", "window"} or ending in step["detail"]
+    return step.room not in {"courier", "window"} or ending in step.detail
 
 
 async def _prove(running: Running) -> None:

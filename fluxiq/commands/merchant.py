@@ -1,4 +1,4 @@
-"""A merchant's program, as the demo and the benchmarks play it: real HTTP, real websocket."""
+"""A merchant's program, as the demo and the benchmarks play it: the SDK, and a real websocket."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,61 +10,31 @@ import trio
 import trio_websocket
 
 from fluxiq.commands.demo_data import Login
+from fluxiq.sdk import AsyncFluxiQ
 
-CALL_SECONDS_MAX = 30.0
 CONNECTIONS_MAX = 128
 
 Json = dict[str, Any]
 
 
-class CallFailed(Exception):
-    """The API did not do what a merchant was promised: the status and the body say what it did."""
-
-
 class Merchant:
     """One merchant with its key. Made by `open`."""
 
-    def __init__(self, http: httpx.AsyncClient, login: Login, api_url: str) -> None:
+    def __init__(self, api: AsyncFluxiQ, login: Login, api_url: str) -> None:
+        self.api = api
         self.login = login
-        self._http = http
         self._api_url = api_url
 
     @classmethod
     @asynccontextmanager
     async def open(cls, api_url: str, login: Login) -> AsyncIterator[Self]:
-        async with httpx.AsyncClient(
-            base_url=f"{api_url}/api/v1",
-            headers={"Authorization": f"Bearer {login.api_key}"},
-            timeout=CALL_SECONDS_MAX,
-            limits=httpx.Limits(
-                max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX
-            ),
-            trust_env=False,
-        ) as http:
-            yield cls(http, login, api_url)
-
-    async def get(self, path: str) -> Any:
-        """The `data` of a 200. Raises CallFailed."""
-        return _data(await self._http.get(path))
-
-    async def post(self, path: str, body: Json) -> Any:
-        """The `data` of a 2xx. Raises CallFailed."""
-        return _data(await self._http.post(path, json=body))
-
-    async def charge(self, amount: int, description: str = "") -> Json:
-        made: Json = await self.post("/pix/charges", {"amount": amount, "description": description})
-        return made
-
-    async def payout(self, amount: int, pix_key: str, idempotency_key: str) -> Json:
-        made: Json = await self.post(
-            "/pix/payouts",
-            {
-                "amount": amount,
-                "recipient": {"pix_key": pix_key},
-                "idempotency_key": idempotency_key,
-            },
+        limits = httpx.Limits(
+            max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX
         )
-        return made
+        # A transport of its own: what is on this machine is not asked for through a proxy.
+        transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+        async with AsyncFluxiQ(login.api_key, api_url, transport=transport) as api:
+            yield cls(api, login, api_url)
 
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[trio.MemoryReceiveChannel[Json]]:
@@ -88,16 +58,9 @@ async def _forward(
         try:
             while True:
                 message = msgspec.json.decode(await socket.get_message())
+                if message["type"] == "ping":
+                    await socket.send_message('{"type":"pong"}')
                 if message["type"] == "event":
                     await send.send(message["event"])
         except trio_websocket.ConnectionClosed:
             return  # the reader sees the channel end
-
-
-def _data(response: httpx.Response) -> Any:
-    if not response.is_success:
-        raise CallFailed(
-            f"{response.request.method} {response.request.url.path} answered "
-            f"{response.status_code}: {response.text[:500]}"
-        )
-    return msgspec.json.decode(response.content)["data"]

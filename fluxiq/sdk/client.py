@@ -1,0 +1,127 @@
+"""The clients. Close them, or use them in a `with` block: they keep connections open."""
+
+from types import TracebackType
+from typing import Final, Generic, Self
+
+import httpx
+
+from fluxiq.sdk.calls import C
+from fluxiq.sdk.connections import TIMEOUT_SECONDS, AsyncConnection, Connection
+from fluxiq.sdk.exchange import Retries
+from fluxiq.sdk.resources.accounts import Accounts
+from fluxiq.sdk.resources.charges import Charges
+from fluxiq.sdk.resources.directory import Directory
+from fluxiq.sdk.resources.limits import Limits
+from fluxiq.sdk.resources.live_data import LiveData
+from fluxiq.sdk.resources.merchants import ApiKeys, Merchants
+from fluxiq.sdk.resources.payouts import Payouts
+from fluxiq.sdk.resources.products import Products
+from fluxiq.sdk.resources.qr_codes import QrCodes
+from fluxiq.sdk.resources.refunds import Refunds
+from fluxiq.sdk.resources.transfers import Transfers
+from fluxiq.sdk.resources.walks import Walks
+from fluxiq.sdk.resources.webhooks import Webhooks
+
+BASE_URL: Final = "http://localhost:4000"
+
+_PATIENT: Final = Retries()
+
+
+class _Resources(Generic[C]):
+    def __init__(self, connection: C) -> None:
+        self._connection = connection
+        self.charges = Charges(connection)
+        self.payouts = Payouts(connection)
+        self.refunds = Refunds(connection)
+        self.directory = Directory(connection)
+        self.qr_codes = QrCodes(connection)
+        self.accounts = Accounts(connection)
+        self.limits = Limits(connection)
+        self.products = Products(connection)
+        self.transfers = Transfers(connection)
+        self.merchants = Merchants(connection)
+        self.api_keys = ApiKeys(connection)
+        self.webhooks = Webhooks(connection)
+        self.live_data = LiveData(connection)
+        self.walks = Walks(connection)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._connection.base_url!r})"
+
+
+class FluxiQ(_Resources[Connection]):
+    """The API, for programs that wait. Threads may share one.
+
+    `timeout_seconds` is for one attempt, `retries` for a call; `transport` is httpx's, for a proxy,
+    client certificates or a test. Raises ValueError for a key or URL that cannot be one.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str = BASE_URL,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        retries: Retries = _PATIENT,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        super().__init__(
+            Connection(
+                api_key,
+                base_url,
+                timeout_seconds=timeout_seconds,
+                retries=retries,
+                transport=transport,
+            )
+        )
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncFluxiQ(_Resources[AsyncConnection]):
+    """The same, to be awaited, on trio or asyncio. Tasks of one event loop may share one."""
+
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str = BASE_URL,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        retries: Retries = _PATIENT,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        super().__init__(
+            AsyncConnection(
+                api_key,
+                base_url,
+                timeout_seconds=timeout_seconds,
+                retries=retries,
+                transport=transport,
+            )
+        )
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()

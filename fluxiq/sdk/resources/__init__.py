@@ -1,0 +1,1 @@
+"""The parts of the API, one file each: what is said, what comes back."""
