@@ -53,6 +53,7 @@ class HttpClient:
         self._free = trio.Semaphore(connections_max, max_value=connections_max)
         self._idle: list[_Connection] = []
         self._closed = False
+        self._generation = 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -68,6 +69,14 @@ class HttpClient:
     def close(self) -> None:
         """Close idle connections now, and those in use when their call ends."""
         self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+    def renew(self) -> None:
+        """Send no further request over the connections of now: what they were opened with (a
+        certificate) has been replaced. Calls under way end as they would.
+        """
+        self._generation += 1
         while self._idle:
             self._idle.pop().close()
 
@@ -99,11 +108,13 @@ class HttpClient:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator["_Connection"]:
         async with self._free:
+            generation = self._generation
             connection = await self._take()
             try:
                 yield connection
             finally:
-                if connection.reusable and not self._closed:
+                current = generation == self._generation and not self._closed
+                if connection.reusable and current:
                     connection.idle_since = trio.current_time()
                     self._idle.append(connection)
                 else:
@@ -182,6 +193,8 @@ class _Connection:
             while reply.response is None:
                 reply.feed(await self._stream.receive_some(RECEIVE_BYTES))
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            if refusal := _certificate_refusal(error):
+                raise NotSent(refusal) from None
             raise NoAnswer(f"the connection broke: {error}") from None
         except httptools.HttpParserUpgrade:
             raise NoAnswer("the server switched to another protocol") from None
@@ -190,6 +203,31 @@ class _Connection:
 
         self.reusable = reply.keeps_alive
         return reply.response
+
+
+# Alerts of TLS (RFC 8446, 6.2) about the client's certificate, as OpenSSL calls them.
+_CERTIFICATE_ALERTS = frozenset(
+    {
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "TLSV1_ALERT_UNKNOWN_CA",
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+    }
+)
+
+
+def _certificate_refusal(error: BaseException) -> str | None:
+    """Why the server refused our certificate, if that is what it said. In TLS 1.3 a client is done
+    before the server has checked it, so the refusal comes in answer to the first request: which the
+    server has not read, since its own handshake never ended.
+    """
+    cause = error.__cause__
+    if isinstance(cause, ssl.SSLError) and cause.reason in _CERTIFICATE_ALERTS:
+        return f"the server refused our certificate: {cause.reason}"
+    return None
 
 
 def _socket_of(stream: Stream) -> trio.socket.SocketType:

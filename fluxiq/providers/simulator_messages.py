@@ -52,11 +52,26 @@ class OutcomeStatus(StrEnum):
 class OutcomeNotice(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """An order ended; `motivo` is BACEN's code of a rejection."""
+    """An order ended; `motivo` is BACEN's code of a rejection. `endToEndId` is the order's id: of a
+    refund, its return id.
+    """
 
     eventId: EventId  # noqa: N815
     endToEndId: str  # noqa: N815
     status: OutcomeStatus
+    valor: Reais
+    horario: Moment
+    motivo: Code | None = None
+
+
+class ReturnNotice(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """Of a payment that had settled, `valor` came back as `rtrId`; `motivo` is BACEN's code."""
+
+    eventId: EventId  # noqa: N815
+    endToEndId: str  # noqa: N815
+    rtrId: str  # noqa: N815
     valor: Reais
     horario: Moment
     motivo: Code | None = None
@@ -67,6 +82,7 @@ class Notices(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
 
     pix: Annotated[tuple[ReceiptNotice, ...], Meta(max_length=NOTICES_PER_CALL_MAX)] = ()
     payments: Annotated[tuple[OutcomeNotice, ...], Meta(max_length=NOTICES_PER_CALL_MAX)] = ()
+    returns: Annotated[tuple[ReturnNotice, ...], Meta(max_length=NOTICES_PER_CALL_MAX)] = ()
 
 
 class PaymentOrder(
@@ -77,6 +93,18 @@ class PaymentOrder(
     end_to_end_id: Annotated[str, Meta(min_length=32, max_length=32)]
     amount: Reais
     pix_key: Key
+    description: Annotated[str, Meta(max_length=140)] = ""
+
+
+class RefundOrder(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """POST /refunds: give back `amount` of the payment `end_to_end_id`."""
+
+    return_id: Annotated[str, Meta(min_length=32, max_length=32)]
+    end_to_end_id: Annotated[str, Meta(min_length=32, max_length=32)]
+    amount: Reais
+    reason_code: Code
     description: Annotated[str, Meta(max_length=140)] = ""
 
 

@@ -1,9 +1,14 @@
 """The Door for providers: signature over the raw bytes first, and only then anything is stored."""
 
 import json
+from datetime import datetime
+
+import pytest
+from werkzeug.datastructures import Headers
 
 from fluxiq.api.v1.notices import notices_path
-from tests.support.api_twin import ISPB, PROVIDER, World, sign
+from fluxiq.ports import Callback
+from tests.support.api_twin import ISPB, PROVIDER, TwinProvider, World, sign
 
 PATH = notices_path(ISPB, PROVIDER)
 
@@ -82,3 +87,22 @@ async def test_a_stranger_uses_up_his_own_allowance() -> None:
     assert (await client.post(PATH, data=b"x")).status_code == 429
     [bucket] = world.cache.used
     assert bucket.startswith(f"callback:{PROVIDER}:")
+
+
+async def test_a_provider_judges_the_call_as_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Callback] = []
+
+    def remember(self: TwinProvider, callback: Callback, now: datetime) -> None:
+        seen.append(callback)
+
+    monkeypatch.setattr(TwinProvider, "verify_callback", remember)
+    headers = Headers([("X-Token", "one"), ("x-token", "two")])
+    client, query = World().app().test_client(), "data.id=A%2F1&type=order"
+    await client.post(f"{PATH}?{query}", data=notice(), headers=headers)
+
+    [callback] = seen
+    assert callback.body == notice()
+    assert callback.query == query
+    assert callback.remote
+    # Of a header that is there twice no value is preferred: neither would pass alone.
+    assert callback.headers["x-token"] == "one, two"

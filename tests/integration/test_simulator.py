@@ -14,8 +14,16 @@ import pytest
 import trio
 
 from fluxiq.domain import brcode
-from fluxiq.domain.identifiers import build_end_to_end_id
-from fluxiq.domain.records import Notice, NoticeKind, Payout, PayoutStage, Recipient
+from fluxiq.domain.identifiers import build_end_to_end_id, build_return_id
+from fluxiq.domain.records import (
+    Notice,
+    NoticeKind,
+    Payout,
+    PayoutStage,
+    Recipient,
+    Refund,
+    RefundReason,
+)
 from fluxiq.errors import Refused, StartRefused, Unavailable, Unknown
 from fluxiq.http1 import HttpClient, Request, Response, bind, port_of, serve_http, tcp_connector
 from fluxiq.ports import OrderAnswer
@@ -256,6 +264,69 @@ async def test_a_silent_order_is_known_only_by_asking(link: Link, house: House) 
     await eventually(lambda: is_settled(link.provider, end_to_end_id))
     assert (await link.control.statistics()).notices_owed == 0
     assert house.notices == []
+
+
+def refund_of(description: str, amount: int = 4_000) -> Refund:
+    now = datetime.now(UTC)
+    return Refund(
+        id="ref_1",
+        merchant_id="mch_1",
+        account_id="acc_1",
+        end_to_end_id=build_end_to_end_id(OTHER_ISPB, now, f"{next(_numbers):011d}"),
+        return_id=build_return_id(ISPB, now, f"{next(_numbers):011d}"),
+        charge_id=None,
+        amount=amount,
+        reason=RefundReason.CUSTOMER,
+        description=description,
+        stage=PayoutStage.HELD,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+async def test_a_refund_is_an_order_under_its_return_id(link: Link, house: House) -> None:
+    refund = refund_of("")
+    assert await link.provider.enquire(refund.return_id) == OrderAnswer(state="not_found")
+
+    assert await link.provider.send_refund(refund) == OrderAnswer(state="accepted")
+
+    (notice,) = await house.wait_for(1)
+    assert notice.kind is NoticeKind.CONFIRMED
+    assert (notice.end_to_end_id, notice.amount) == (refund.return_id, 4_000)
+    assert await link.provider.enquire(refund.return_id) == OrderAnswer(state="settled")
+    assert await link.provider.send_refund(refund) == OrderAnswer(state="settled")
+
+
+async def test_a_refund_s_description_decides_how_it_fares(link: Link, house: House) -> None:
+    await link.provider.send_refund(refund_of("rejected-ac07@example.com"))
+    (notice,) = await house.wait_for(1)
+    assert (notice.kind, notice.reason_code) == (NoticeKind.REJECTED, "AC07")
+
+    lost = refund_of("lost@example.com")
+    with pytest.raises(Unknown):
+        await link.provider.send_refund(lost)
+    await eventually(lambda: is_settled(link.provider, lost.return_id))
+
+
+async def test_a_refund_that_spi_would_refuse_is_rejected_with_its_code(link: Link) -> None:
+    malformed = msgspec.structs.replace(refund_of(""), end_to_end_id="E" + "9" * 31)
+    answer = await link.provider.send_refund(malformed)
+    assert answer == OrderAnswer(state="rejected", reason_code="FF08")
+
+
+@pytest.mark.parametrize(("word", "amount"), [("returned", 4_001), ("returned-half", 2_001)])
+async def test_a_payment_that_comes_back_is_confirmed_and_then_returned(
+    link: Link, house: House, word: str, amount: int
+) -> None:
+    end_to_end_id, _ = await link.order(f"{word}@example.com", 4_001)
+
+    confirmed, returned = await house.wait_for(2)
+
+    assert confirmed.kind is NoticeKind.CONFIRMED
+    assert returned.kind is NoticeKind.RETURNED
+    assert (returned.end_to_end_id, returned.amount) == (end_to_end_id, amount)
+    assert returned.return_id is not None
+    assert returned.return_id.startswith("D")
 
 
 async def test_the_same_order_twice_is_one_order(link: Link, house: House) -> None:

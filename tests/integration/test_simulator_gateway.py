@@ -8,19 +8,13 @@ import trio
 from fluxiq.errors import StartRefused
 from fluxiq.http1 import Request, Response, bind, port_of, serve_http
 from fluxiq.providers import ProviderAddress, open_provider
-from fluxiq.settings import Pix
-
-PIX = Pix(
-    partitions=1,
-    send_seconds_max=5.0,
-    enquire_after_seconds=5.0,
-    charge_expiration_seconds=60,
-    payout_amount_max=1,
-)
+from fluxiq.settings_providers import ProviderLink
+from tests.support.provider_links import Watch
 
 
 def address_of(url: str) -> ProviderAddress:
-    return ProviderAddress(kind="simulator", ispb="12345678", url=url, secret="secret of both")
+    link = ProviderLink(name="simulator", kind="simulator")
+    return ProviderAddress(link=link, ispb="12345678", url=url, secret="secret of both")
 
 
 async def test_a_gateway_connection_signs_for_its_institution(nursery: trio.Nursery) -> None:
@@ -32,8 +26,9 @@ async def test_a_gateway_connection_signs_for_its_institution(nursery: trio.Nurs
 
     listeners = await bind("127.0.0.1", 0, name="a provider")
     nursery.start_soon(serve_http, answer, listeners)
-    async with open_provider(address_of(f"http://127.0.0.1:{port_of(listeners)}"), PIX) as link:
-        assert (await link.enquire("E1")).state == "settled"
+    address = address_of(f"http://127.0.0.1:{port_of(listeners)}")
+    async with open_provider(address, seconds_max=5.0, watcher=Watch()) as link:
+        assert (await link.provider.enquire("E1")).state == "settled"
 
     (request,) = seen
     assert request.headers["x-institution"] == "12345678"
@@ -44,7 +39,7 @@ async def test_a_gateway_connection_signs_for_its_institution(nursery: trio.Nurs
 @pytest.mark.parametrize("url", ["", "nonsense", "ftp://x", "http://", "http://x/a/path"])
 async def test_an_address_that_is_none_is_refused_at_the_start(url: str) -> None:
     with pytest.raises(StartRefused, match=r"is not http\(s\)"):
-        async with open_provider(address_of(url), PIX):
+        async with open_provider(address_of(url), seconds_max=5.0, watcher=Watch()):
             pass
 
 

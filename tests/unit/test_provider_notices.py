@@ -142,3 +142,49 @@ def test_more_notices_than_a_call_may_carry_are_refused() -> None:
         parse(*[RECEIPT] * 1001)
 
     assert refused.value.details["field"] == "pix"
+
+
+RETURN_ID = "D99999004202611222100abcdefghijk"
+RETURN: dict[str, Any] = {
+    "eventId": "event-3",
+    "endToEndId": END_TO_END_ID,
+    "rtrId": RETURN_ID,
+    "valor": "0.40",
+    "horario": "2026-11-22T18:00:00-03:00",
+    "motivo": "MD06",
+}
+
+
+def test_an_order_that_ended_may_be_a_refund_under_its_return_id() -> None:
+    [notice] = parse(payments=[{**OUTCOME, "endToEndId": RETURN_ID}])
+    assert (notice.kind, notice.end_to_end_id) == (NoticeKind.CONFIRMED, RETURN_ID)
+
+
+def test_a_payment_that_came_back_names_both_ids() -> None:
+    [notice] = parse_notices(json.dumps({"returns": [RETURN]}).encode())
+    assert notice == Notice(
+        event_id="event-3",
+        kind=NoticeKind.RETURNED,
+        end_to_end_id=END_TO_END_ID,
+        amount=40,
+        occurred_at=datetime(2026, 11, 22, 21, tzinfo=UTC),
+        reason_code="MD06",
+        return_id=RETURN_ID,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"rtrId": END_TO_END_ID}, "returns[0].rtrId"),
+        ({"endToEndId": RETURN_ID}, "returns[0].endToEndId"),
+        ({"valor": "0.00"}, "returns[0].valor"),
+        ({"motivo": "md06"}, "returns[0].motivo"),
+    ],
+)
+def test_a_return_that_is_malformed_is_refused_by_its_field(
+    changed: dict[str, str], field: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        parse_notices(json.dumps({"returns": [{**RETURN, **changed}]}).encode())
+    assert refused.value.details["field"] == field

@@ -43,6 +43,8 @@ def test_a_rejection_carries_the_code_of_the_key(key: str, code: str) -> None:
         ("duplicate+1@example.com", Plan(copies=3)),
         ("disorder@example.com", Plan(tells_first=True, contradicts=True)),
         ("silent@example.com", Plan(tells=False)),
+        ("returned@example.com", Plan(returned_parts=2)),
+        ("returned-half+1@example.com", Plan(returned_parts=1)),
     ],
 )
 def test_each_magic_word_has_its_plan(key: str, plan: Plan) -> None:

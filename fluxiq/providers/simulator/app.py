@@ -13,7 +13,7 @@ import trio
 
 from fluxiq.domain import brcode
 from fluxiq.domain.documents import mask_document
-from fluxiq.domain.identifiers import is_end_to_end_id
+from fluxiq.domain.identifiers import is_end_to_end_id, is_return_id
 from fluxiq.domain.keys import classify
 from fluxiq.domain.money import centavos_of
 from fluxiq.errors import Refused, Unavailable
@@ -34,7 +34,13 @@ from fluxiq.providers.simulator.postman import LANES, Postman
 from fluxiq.providers.simulator.psp import Psp
 from fluxiq.providers.simulator.timetable import Timetable
 from fluxiq.providers.simulator_client import INSTITUTION
-from fluxiq.providers.simulator_messages import ErrorReply, OrderReply, OwnerReply, PaymentOrder
+from fluxiq.providers.simulator_messages import (
+    ErrorReply,
+    OrderReply,
+    OwnerReply,
+    PaymentOrder,
+    RefundOrder,
+)
 
 TELL_FIRST_SECONDS_MAX = 2.0
 OWNER_DOCUMENT = "12345678909"
@@ -110,11 +116,18 @@ class Doors:
     async def take_order(self, request: Request, rest: str) -> Answer:
         """202 the first time, 200 when repeated; the key's plan may lose the answer."""
         ispb = self._customer(request)
-        wanted = _wanted(ispb, _decode(request.body, _ORDER), rest)
+        return await self._take(_wanted(ispb, _decode(request.body, _ORDER), rest))
+
+    async def take_refund(self, request: Request, rest: str) -> Answer:
+        """As `take_order`; the description's plan decides, as a key's does."""
+        ispb = self._customer(request)
+        return await self._take(_wanted_refund(ispb, _decode(request.body, _REFUND), rest))
+
+    async def _take(self, wanted: Order) -> Answer:
         known = self._psp.find(wanted.end_to_end_id)
         if known is not None:
             same = (known.ispb, known.amount, known.pix_key) == (
-                ispb,
+                wanted.ispb,
                 wanted.amount,
                 wanted.pix_key,
             )
@@ -219,6 +232,8 @@ class Doors:
 _DOORS: dict[tuple[str, str], Door] = {
     ("POST", "payments"): Doors.take_order,
     ("GET", "payments"): Doors.show_order,
+    ("POST", "refunds"): Doors.take_refund,
+    ("GET", "refunds"): Doors.show_order,
     ("GET", "dict"): Doors.show_owner,
     ("POST", "pay"): Doors.pay,
     ("POST", "pay-many"): Doors.pay_many,
@@ -229,6 +244,7 @@ _DOORS: dict[tuple[str, str], Door] = {
 }
 
 _ORDER = msgspec.json.Decoder(PaymentOrder)
+_REFUND = msgspec.json.Decoder(RefundOrder)
 _PAY = msgspec.json.Decoder(PayBrCode)
 _PAY_MANY = msgspec.json.Decoder(PayMany)
 _PAY_KEY = msgspec.json.Decoder(PayKey)
@@ -246,6 +262,20 @@ def _wanted(ispb: str, said: PaymentOrder, rest: str) -> Order:
         raise _rejected("AM01", "an amount of zero", "amount")
     _, key = classify(said.pix_key)
     return Order(ispb=ispb, end_to_end_id=said.end_to_end_id, amount=amount, pix_key=key)
+
+
+def _wanted_refund(ispb: str, said: RefundOrder, rest: str) -> Order:
+    """As `_wanted`. Whether the refunds of a payment add up is the customer's to keep: nothing of
+    what was received is remembered here.
+    """
+    if rest:
+        raise Refused("not_found", "refunds are posted to /refunds")
+    if not (is_return_id(said.return_id) and is_end_to_end_id(said.end_to_end_id)):
+        raise _rejected("FF08", "a malformed return id or end-to-end id", "return_id")
+    amount = centavos_of(said.amount)
+    if amount == 0:
+        raise _rejected("AM01", "an amount of zero", "amount")
+    return Order(ispb=ispb, end_to_end_id=said.return_id, amount=amount, pix_key=said.description)
 
 
 def _rejected(reason_code: str, message: str, field: str) -> Refused:

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from fluxiq.errors import StartRefused, Unavailable
-from fluxiq.providers.simulator_messages import OutcomeNotice, ReceiptNotice
+from fluxiq.providers.simulator_messages import OutcomeNotice, ReceiptNotice, ReturnNotice
 
 
 class Accepted(Struct, frozen=True, tag="accepted"):
@@ -33,13 +33,20 @@ class Ended(Struct, frozen=True, tag="ended"):
 
 
 class Owed(Struct, frozen=True, tag="owed", omit_defaults=True):
-    """A notice for a customer, not to be sent before `due`. Exactly one of the two notices."""
+    """A notice for a customer, not to be sent before `due`. Exactly one of the three notices."""
 
     number: int
     ispb: str
     due: datetime
     receipt: ReceiptNotice | None = None
     outcome: OutcomeNotice | None = None
+    returned: ReturnNotice | None = None
+
+    @property
+    def notice(self) -> "SomeNotice":
+        notice = self.receipt or self.outcome or self.returned
+        assert notice is not None, f"line {self.number} owes nothing"
+        return notice
 
 
 class Answered(Struct, frozen=True, tag="answered"):
@@ -47,6 +54,7 @@ class Answered(Struct, frozen=True, tag="answered"):
 
 
 Line = Accepted | Ended | Owed | Answered
+SomeNotice = ReceiptNotice | OutcomeNotice | ReturnNotice
 
 
 class Journal:

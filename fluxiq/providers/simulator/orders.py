@@ -16,9 +16,11 @@ from fluxiq.providers.simulator_messages import (
     OutcomeStatus,
     Payer,
     ReceiptNotice,
+    ReturnNotice,
 )
 
 LATE_FACTOR = 5.0  # a contradiction comes this many times later than a confirmation
+RETURN_FACTOR = 5.0  # and so does the money of a payment that is returned
 _CPF_LENGTH = 11
 
 
@@ -34,7 +36,9 @@ class OrderEvent(StrEnum):
 
 
 class Order(Struct, frozen=True, kw_only=True):
-    """An order of the customer `ispb`; `amount` in centavos."""
+    """An order of the customer `ispb`; `amount` in centavos. A refund is one too: by its return id,
+    with its description in the place of a key.
+    """
 
     ispb: str
     end_to_end_id: str
@@ -90,6 +94,18 @@ def notices_of(
         )
         said.append((late, LATE_FACTOR * confirm_seconds))
     return said
+
+
+def return_of(order: Order, plan: Plan, return_id: str) -> ReturnNotice:
+    """What is said when all or half of a payment comes back."""
+    return ReturnNotice(
+        eventId=return_id,
+        endToEndId=order.end_to_end_id,
+        rtrId=return_id,
+        valor=reais(-(-order.amount * plan.returned_parts // 2)),
+        horario=datetime.now(UTC),
+        motivo="MD06",
+    )
 
 
 def receipt_of(

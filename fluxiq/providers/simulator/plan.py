@@ -1,7 +1,8 @@
 """Magic recipient keys: the part before the `@` says how an order fares, in a plan.
 
 `confirmed`, `rejected-<BACEN code>`, `slow`, `lost`, `lost-never`, `duplicate`, `disorder`,
-`silent`; anything else is confirmed. A suffix tells keys apart: `slow+17@example.com`.
+`silent`, `returned` (whole, after it was confirmed), `returned-half`; anything else is confirmed. A
+suffix tells keys apart: `slow+17@example.com`. A refund has no key: its description decides.
 """
 
 import re
@@ -22,6 +23,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     tells_first: bool = False  # the notice overtakes the answer to the order
     contradicts: bool = False  # a late rejection follows the confirmation
     copies: int = 1
+    returned_parts: int = 0  # of two: how much of it comes back once it was confirmed
 
 
 CONFIRMED = Plan()
@@ -33,6 +35,8 @@ _PLANS = {
     "duplicate": Plan(copies=3),
     "disorder": Plan(tells_first=True, contradicts=True),
     "silent": Plan(tells=False),
+    "returned": Plan(returned_parts=2),
+    "returned-half": Plan(returned_parts=1),
 }
 
 

@@ -10,8 +10,14 @@ import trio
 
 from fluxiq.http1 import HttpClient, NoAnswer, NotSent
 from fluxiq.providers.signatures import SignatureStrategy
+from fluxiq.providers.simulator.journal import SomeNotice
 from fluxiq.providers.simulator.timetable import Timetable
-from fluxiq.providers.simulator_messages import Notices, OutcomeNotice, ReceiptNotice
+from fluxiq.providers.simulator_messages import (
+    Notices,
+    OutcomeNotice,
+    ReceiptNotice,
+    ReturnNotice,
+)
 
 BATCH_MAX = 50
 LANES = 2  # calls under way to one customer: the next batch gathers while these are out
@@ -27,7 +33,7 @@ class Letter(msgspec.Struct, kw_only=True):
     """A notice on its way. `is_alone` after a call was refused: it may be another one's fault."""
 
     number: int
-    notice: ReceiptNotice | OutcomeNotice
+    notice: SomeNotice
     is_alone: bool = False
     refusals: int = 0
 
@@ -97,6 +103,7 @@ class Postman:
             Notices(
                 pix=tuple(one for one in notices if isinstance(one, ReceiptNotice)),
                 payments=tuple(one for one in notices if isinstance(one, OutcomeNotice)),
+                returns=tuple(one for one in notices if isinstance(one, ReturnNotice)),
             )
         )
         headers = self._signature.sign(body, datetime.now(UTC))

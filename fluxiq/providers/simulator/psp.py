@@ -11,22 +11,32 @@ from datetime import UTC, datetime, timedelta
 import trio
 from msgspec.structs import replace
 
-from fluxiq.domain.identifiers import SUFFIX_LENGTH, build_end_to_end_id
+from fluxiq.domain.identifiers import SUFFIX_LENGTH, build_end_to_end_id, build_return_id
 from fluxiq.errors import Unavailable
 from fluxiq.providers.simulator.config import ISPB, SimulatorConfig
-from fluxiq.providers.simulator.journal import Accepted, Answered, Ended, Journal, Line, Owed
+from fluxiq.providers.simulator.journal import (
+    Accepted,
+    Answered,
+    Ended,
+    Journal,
+    Line,
+    Owed,
+    SomeNotice,
+)
 from fluxiq.providers.simulator.messages import Paid, SomePayer, Statistics
 from fluxiq.providers.simulator.orders import (
+    RETURN_FACTOR,
     Order,
     OrderState,
     advance,
     notices_of,
     receipt_of,
+    return_of,
 )
 from fluxiq.providers.simulator.plan import Plan, plan_of
 from fluxiq.providers.simulator.postman import Letter, Postman
 from fluxiq.providers.simulator.timetable import Timetable
-from fluxiq.providers.simulator_messages import OutcomeNotice, ReceiptNotice
+from fluxiq.providers.simulator_messages import OutcomeNotice, ReceiptNotice, ReturnNotice
 
 LOST_MAX = 10_000  # first tries remembered as lost; a forgotten one is lost once more
 _LETTERS = string.ascii_letters + string.digits
@@ -134,8 +144,7 @@ class Psp:
         """Somebody paid `amount` centavos to a key of the customer `ispb`. Raises Unavailable."""
         self._require_room()
         now = datetime.now(UTC)
-        suffix = "".join(secrets.choice(_LETTERS) for _ in range(SUFFIX_LENGTH))
-        end_to_end_id = build_end_to_end_id(ISPB, now, suffix)
+        end_to_end_id = build_end_to_end_id(ISPB, now, _suffix())
         notice = receipt_of(end_to_end_id, pix_key, amount, payer, txid)
         # Of several copies, every second one claims to be news.
         self._owe(
@@ -214,14 +223,16 @@ class Psp:
             self._owed_notice(order.ispb, notice, seconds)
             for notice, seconds in notices_of(order, plan, self._config.confirm_seconds)
         ]
+        if plan.returned_parts:
+            returned = return_of(order, plan, build_return_id(ISPB, datetime.now(UTC), _suffix()))
+            late = RETURN_FACTOR * self._config.confirm_seconds
+            owed.append(self._owed_notice(order.ispb, returned, late))
         self._journal.write([end, *owed])
         self._end(end)
         self._owe(owed, written=True)
         return owed
 
-    def _owed_notice(
-        self, ispb: str, notice: ReceiptNotice | OutcomeNotice, seconds: float = 0.0
-    ) -> Owed:
+    def _owed_notice(self, ispb: str, notice: SomeNotice, seconds: float = 0.0) -> Owed:
         self._number += 1
         return Owed(
             number=self._number,
@@ -229,6 +240,7 @@ class Psp:
             due=datetime.now(UTC) + timedelta(seconds=seconds),
             receipt=notice if isinstance(notice, ReceiptNotice) else None,
             outcome=notice if isinstance(notice, OutcomeNotice) else None,
+            returned=notice if isinstance(notice, ReturnNotice) else None,
         )
 
     def _owe(self, notices: Sequence[Owed], *, written: bool = False) -> None:
@@ -239,15 +251,18 @@ class Psp:
             self._post(owed)
 
     def _post(self, owed: Owed) -> None:
-        notice = owed.receipt or owed.outcome
         postman = self._postmen.get(owed.ispb)
-        if notice is None or postman is None:
+        if postman is None:
             # A customer who left: kept in the journal in case it comes back.
             return
 
-        letter = Letter(number=owed.number, notice=notice)
+        letter = Letter(number=owed.number, notice=owed.notice)
         wait = (owed.due - datetime.now(UTC)).total_seconds()
         if wait <= 0:
             postman.hand(letter)
         else:
             self._timetable.after(wait, lambda: postman.hand(letter))
+
+
+def _suffix() -> str:
+    return "".join(secrets.choice(_LETTERS) for _ in range(SUFFIX_LENGTH))

@@ -1,0 +1,41 @@
+"""How orders ended, and payments that came back: what our contract adds to the BCB's callback."""
+
+from fluxiq.domain.records import Notice, NoticeKind
+from fluxiq.errors import Refused
+from fluxiq.providers.notice_fields import (
+    CODE,
+    amount_of,
+    end_to_end_id_of,
+    moment_of,
+    order_id_of,
+    return_id_of,
+)
+from fluxiq.providers.simulator_messages import OutcomeNotice, OutcomeStatus, ReturnNotice
+
+
+def outcome_of(said: OutcomeNotice, path: str) -> Notice:
+    rejected = said.status is OutcomeStatus.REJECTED
+    if rejected != (said.motivo is not None):
+        message = "a rejection has a code, and nothing else has one"
+        raise Refused(CODE, message, field=f"{path}.motivo")
+
+    return Notice(
+        event_id=said.eventId,
+        kind=NoticeKind.REJECTED if rejected else NoticeKind.CONFIRMED,
+        end_to_end_id=order_id_of(said.endToEndId, f"{path}.endToEndId"),
+        amount=amount_of(said.valor, f"{path}.valor"),
+        occurred_at=moment_of(said.horario, f"{path}.horario"),
+        reason_code=said.motivo,
+    )
+
+
+def return_of(said: ReturnNotice, path: str) -> Notice:
+    return Notice(
+        event_id=said.eventId,
+        kind=NoticeKind.RETURNED,
+        end_to_end_id=end_to_end_id_of(said.endToEndId, f"{path}.endToEndId"),
+        amount=amount_of(said.valor, f"{path}.valor"),
+        occurred_at=moment_of(said.horario, f"{path}.horario"),
+        reason_code=said.motivo,
+        return_id=return_id_of(said.rtrId, f"{path}.rtrId"),
+    )
