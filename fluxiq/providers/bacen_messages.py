@@ -11,7 +11,7 @@ from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
 
-from fluxiq.providers.simulator_messages import (
+from fluxiq.providers.order_messages import (
     NOTICES_PER_CALL_MAX,
     STORABLE,
     Key,

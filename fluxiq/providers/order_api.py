@@ -18,7 +18,7 @@ from fluxiq.domain.refund import BACEN_CODE
 from fluxiq.errors import Unavailable, Unknown
 from fluxiq.http1 import HttpClient, NoAnswer, NotSent, Response
 from fluxiq.ports import OrderAnswer
-from fluxiq.providers.simulator_messages import (
+from fluxiq.providers.order_messages import (
     ErrorReply,
     OrderReply,
     OwnerReply,

@@ -10,7 +10,7 @@ from fluxiq.providers.notice_fields import (
     order_id_of,
     return_id_of,
 )
-from fluxiq.providers.simulator_messages import OutcomeNotice, OutcomeStatus, ReturnNotice
+from fluxiq.providers.order_messages import OutcomeNotice, OutcomeStatus, ReturnNotice
 
 
 def outcome_of(said: OutcomeNotice, path: str) -> Notice:

@@ -18,12 +18,12 @@ from fluxiq.providers.notice_fields import (
     payer_of,
 )
 from fluxiq.providers.order_api import OrderApi
-from fluxiq.providers.order_notices import outcome_of, return_of
-from fluxiq.providers.signatures import SignatureStrategy
-from fluxiq.providers.simulator_messages import (
+from fluxiq.providers.order_messages import (
     Notices,
     ReceiptNotice,
 )
+from fluxiq.providers.order_notices import outcome_of, return_of
+from fluxiq.providers.signatures import SignatureStrategy
 
 INSTITUTION = "x-institution"
 

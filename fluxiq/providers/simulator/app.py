@@ -18,6 +18,13 @@ from fluxiq.domain.keys import classify
 from fluxiq.domain.money import centavos_of
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.http1 import HttpClient, Request, Response, bind, port_of, serve_http, tcp_connector
+from fluxiq.providers.order_messages import (
+    ErrorReply,
+    OrderReply,
+    OwnerReply,
+    PaymentOrder,
+    RefundOrder,
+)
 from fluxiq.providers.signatures import HmacSignature
 from fluxiq.providers.simulator.config import ISPB, Customer, SimulatorConfig
 from fluxiq.providers.simulator.journal import Journal
@@ -34,13 +41,6 @@ from fluxiq.providers.simulator.postman import LANES, Postman
 from fluxiq.providers.simulator.psp import Psp
 from fluxiq.providers.simulator.timetable import Timetable
 from fluxiq.providers.simulator_client import INSTITUTION
-from fluxiq.providers.simulator_messages import (
-    ErrorReply,
-    OrderReply,
-    OwnerReply,
-    PaymentOrder,
-    RefundOrder,
-)
 
 TELL_FIRST_SECONDS_MAX = 2.0
 OWNER_DOCUMENT = "12345678909"

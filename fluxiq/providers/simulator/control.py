@@ -9,6 +9,7 @@ import msgspec
 
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.http1 import HttpClient, NoAnswer, NotSent, tcp_connector
+from fluxiq.providers.order_messages import ErrorReply, OrderReply
 from fluxiq.providers.simulator.messages import (
     PAYMENTS_PER_CALL_MAX,
     Paid,
@@ -19,7 +20,6 @@ from fluxiq.providers.simulator.messages import (
     SomePayer,
     Statistics,
 )
-from fluxiq.providers.simulator_messages import ErrorReply, OrderReply
 
 CALL_SECONDS_MAX = 10.0
 CONNECTIONS_MAX = 16

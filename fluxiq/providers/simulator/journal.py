@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from fluxiq.errors import StartRefused, Unavailable
-from fluxiq.providers.simulator_messages import OutcomeNotice, ReceiptNotice, ReturnNotice
+from fluxiq.providers.order_messages import OutcomeNotice, ReceiptNotice, ReturnNotice
 
 
 class Accepted(Struct, frozen=True, tag="accepted"):

@@ -9,15 +9,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from fluxiq.domain.money import reais
-from fluxiq.providers.simulator.messages import SomePayer
-from fluxiq.providers.simulator.plan import Plan
-from fluxiq.providers.simulator_messages import (
+from fluxiq.providers.order_messages import (
     OutcomeNotice,
     OutcomeStatus,
     Payer,
     ReceiptNotice,
     ReturnNotice,
 )
+from fluxiq.providers.simulator.messages import SomePayer
+from fluxiq.providers.simulator.plan import Plan
 
 LATE_FACTOR = 5.0  # a contradiction comes this many times later than a confirmation
 RETURN_FACTOR = 5.0  # and so does the money of a payment that is returned

@@ -9,15 +9,15 @@ import msgspec
 import trio
 
 from fluxiq.http1 import HttpClient, NoAnswer, NotSent
-from fluxiq.providers.signatures import SignatureStrategy
-from fluxiq.providers.simulator.journal import SomeNotice
-from fluxiq.providers.simulator.timetable import Timetable
-from fluxiq.providers.simulator_messages import (
+from fluxiq.providers.order_messages import (
     Notices,
     OutcomeNotice,
     ReceiptNotice,
     ReturnNotice,
 )
+from fluxiq.providers.signatures import SignatureStrategy
+from fluxiq.providers.simulator.journal import SomeNotice
+from fluxiq.providers.simulator.timetable import Timetable
 
 BATCH_MAX = 50
 LANES = 2  # calls under way to one customer: the next batch gathers while these are out

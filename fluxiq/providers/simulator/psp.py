@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from fluxiq.domain.identifiers import SUFFIX_LENGTH, build_end_to_end_id, build_return_id
 from fluxiq.errors import Unavailable
+from fluxiq.providers.order_messages import OutcomeNotice, ReceiptNotice, ReturnNotice
 from fluxiq.providers.simulator.config import ISPB, SimulatorConfig
 from fluxiq.providers.simulator.journal import (
     Accepted,
@@ -36,7 +37,6 @@ from fluxiq.providers.simulator.orders import (
 from fluxiq.providers.simulator.plan import Plan, plan_of
 from fluxiq.providers.simulator.postman import Letter, Postman
 from fluxiq.providers.simulator.timetable import Timetable
-from fluxiq.providers.simulator_messages import OutcomeNotice, ReceiptNotice, ReturnNotice
 
 LOST_MAX = 10_000  # first tries remembered as lost; a forgotten one is lost once more
 _LETTERS = string.ascii_letters + string.digits

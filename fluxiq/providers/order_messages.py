@@ -1,4 +1,4 @@
-"""What the simulated provider and its customers say to each other, as strict records.
+"""What a provider of orders and an institution say to each other, as strict records: our contract.
 
 Receipts look like the BCB standard's callback (`{"pix": [...]}`, Portuguese names, amounts as
 decimal strings); outcomes of orders, which that standard leaves out, come beside them.
