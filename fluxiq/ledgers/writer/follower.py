@@ -44,6 +44,15 @@ class Follower:
         self.lag.answered(seqs)
         self._work.set()
 
+    async def unanswered(self) -> list[Row]:
+        """The journal's rows without an answer. What else was sealed here has one, although the
+        commit that wrote it may not have been told. Raises Unavailable.
+        """
+        sealed = self.lag.unanswered()
+        rows = await self.writer.journal.unanswered()
+        self.answered(sorted(sealed.difference(row.seq for row in rows)))
+        return rows
+
     async def run(self) -> None:
         while True:
             try:
@@ -58,7 +67,7 @@ class Follower:
         async with self._following:
             # Asked before the mirror moves: what had an answer then is in the mirror afterwards.
             # Asked later, an answer that came meanwhile would be neither here nor there.
-            left = await self.writer.journal.unanswered() if self.unknown else []
+            left = await self.unanswered() if self.unknown else []
             await self._catch_up()
             seqs = {row.seq for row in left}
             self.unknown = {seq: row for seq, row in self.unknown.items() if seq in seqs}
@@ -67,7 +76,7 @@ class Follower:
         """After TigerBeetle was left: what has no answer is U. Raises Unavailable."""
         await self.writer.batches.write_answers()
         async with self._following:
-            rows = await self.writer.journal.unanswered()
+            rows = await self.unanswered()
             await self._catch_up()
             self.unknown = {row.seq: row for row in rows}
         await self._count_spent()

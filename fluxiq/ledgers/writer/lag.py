@@ -29,6 +29,10 @@ class Lag:
         """Its answer is; rows that others sealed do not count."""
         self._since += [(seq, self._sealed.pop(seq)) for seq in seqs if seq in self._sealed]
 
+    def unanswered(self) -> set[int]:
+        """The seqs that were sealed here and had no answer so far."""
+        return set(self._sealed)
+
     @property
     def has_news(self) -> bool:
         """Say whether there are answers that the mirror was not asked about."""

@@ -104,7 +104,7 @@ class Recovery:
         """
         writer = self.writer
         await writer.batches.write_answers()
-        for row in await writer.journal.unanswered():
+        for row in await writer.follower.unanswered():
             transfers = unpack_transfers(row.records)
             results = await self._submit(transfers)
             await writer.journal.answer([(row.seq, pack_transfer_results(results))])

@@ -167,3 +167,28 @@ async def test_a_batch_that_was_resolved_counts_no_more(
     await house.until(lambda: house.writer.submits)
     assert house.writer.statistics().mirror_behind == 0
     assert await house.ask(house.pay(house.alice, house.bob, 30)) == ["created"]
+
+
+async def test_a_resolved_row_whose_commit_was_not_told_does_not_hold_the_writer_back_for_ever(
+    house: House, autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Simulated seeds 202403 and 202985."""
+    house.limit(sessions=1, mirror_behind_max=1)
+    await house.open()
+    answer, untold = house.writer.journal.answer, trio.Event()
+
+    async def answer_but_do_not_tell(answers: Any) -> None:
+        await answer(answers)
+        if not untold.is_set():
+            untold.set()
+            raise Unavailable("postgres", "the connection broke after the commit")
+
+    told = Told()
+    house.server.stop()
+    house.writer.put([house.pay(house.alice, house.bob, 30)], told)
+    await house.until(lambda: bool(told.answers))
+    monkeypatch.setattr(house.writer.journal, "answer", answer_but_do_not_tell)
+    house.server.resume()
+    await house.until(untold.is_set)
+    await house.until(lambda: house.writer.submits and house.writer.follower.keeps_up)
+    assert await house.ask(house.pay(house.alice, house.bob, 30)) == ["created"]
