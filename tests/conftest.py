@@ -10,6 +10,7 @@ import itertools
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from fluxiq.asyncio_host import AsyncioHost, open_asyncio_host
 from tests.support.servers import (
@@ -20,6 +21,10 @@ from tests.support.servers import (
     run_postgres,
     run_valkey,
 )
+
+# Property tests have no clock of their own: a busy machine is not a failure.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 _numbers = itertools.count(1)
 
