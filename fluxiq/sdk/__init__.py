@@ -30,6 +30,7 @@ from fluxiq.sdk.resources.charges import Charge, Payer
 from fluxiq.sdk.resources.directory import Key, Owner
 from fluxiq.sdk.resources.limits import AccountLimits, LimitsRaised, LimitsWindow
 from fluxiq.sdk.resources.live_data import Flag, Flags, OneRate, Provider, Providers, Rate, Rates
+from fluxiq.sdk.resources.med import MedReport
 from fluxiq.sdk.resources.merchants import ApiKey, Merchant
 from fluxiq.sdk.resources.payouts import Batch, BatchLine, LineError, Payout, PayoutOrder, Recipient
 from fluxiq.sdk.resources.products import Product
@@ -66,6 +67,7 @@ __all__ = [
     "LimitsRaised",
     "LimitsWindow",
     "LineError",
+    "MedReport",
     "Merchant",
     "NotFound",
     "OneRate",

@@ -13,6 +13,7 @@ from fluxiq.sdk.resources.charges import Charges
 from fluxiq.sdk.resources.directory import Directory
 from fluxiq.sdk.resources.limits import Limits
 from fluxiq.sdk.resources.live_data import LiveData
+from fluxiq.sdk.resources.med import MedReports
 from fluxiq.sdk.resources.merchants import ApiKeys, Merchants
 from fluxiq.sdk.resources.payouts import Payouts
 from fluxiq.sdk.resources.products import Products
@@ -33,6 +34,7 @@ class _Resources(Generic[C]):
         self.charges = Charges(connection)
         self.payouts = Payouts(connection)
         self.refunds = Refunds(connection)
+        self.med_reports = MedReports(connection)
         self.directory = Directory(connection)
         self.qr_codes = QrCodes(connection)
         self.accounts = Accounts(connection)
