@@ -3,17 +3,20 @@
 from dataclasses import dataclass, field
 
 from actors.doorbell import Doorbell
+from actors.moved_accounts import MovedAccounts
 from actors.platform import Platform
+from actors.provider_board import ProviderBoard
 from actors.slot import Slot
 from fluxiq import settings as config
 from fluxiq.bus import Bus
 from fluxiq.cache import Cache
-from fluxiq.domain.records import WebhookEndpoint
 from fluxiq.ledgers.writer import Writer
 from fluxiq.ports import Provider
 from fluxiq.services.tenant import Tenant
+from fluxiq.stores.event_log import PostgresEventLog
 from fluxiq.stores.pool import Postgres
 from fluxiq.stores.store import PostgresStore
+from fluxiq.stores.webhooks import PostgresWebhooks
 from fluxiq.telemetry.metrics import Metrics
 
 
@@ -23,6 +26,8 @@ class Links:
 
     postgres: Postgres
     store: PostgresStore
+    webhooks: PostgresWebhooks
+    events: PostgresEventLog
     bus: Bus
     cache: Cache
 
@@ -38,7 +43,9 @@ class Branch:
     tenant: Slot[Tenant] = field(default_factory=lambda: Slot("institution"))
     providers: dict[str, Slot[Provider]] = field(default_factory=dict)
     relay: Doorbell = field(default_factory=Doorbell)
-    endpoints: dict[str, WebhookEndpoint] = field(default_factory=dict)
+    moved: MovedAccounts = field(default_factory=MovedAccounts)
+    provider_board: ProviderBoard = field(default_factory=ProviderBoard)
+    workers: Doorbell = field(default_factory=Doorbell)
     courier_bells: dict[str, Doorbell] = field(default_factory=dict)
     endpoints_changed: Doorbell = field(default_factory=Doorbell)
 

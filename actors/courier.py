@@ -50,7 +50,9 @@ class Ended:
 
 
 class Courier:
-    """The deliveries of one endpoint. `bell` is rung by itself, too, as attempts end."""
+    """The deliveries of one endpoint. `bell` is rung by itself, too, as attempts end; `tell` hears
+    of each, with its merchant, once it is on paper.
+    """
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class Courier:
         sender: WebhookSender,
         endpoint_id: str,
         bell: Doorbell,
+        tell: Callable[[str, DeliveryAttempt], None] = lambda _merchant_id, _attempt: None,
     ) -> None:
         self.ended = Ended()
         self.breaker = Circuit()
@@ -67,6 +70,7 @@ class Courier:
         self._sender = sender
         self._endpoint_id = endpoint_id
         self._bell = bell
+        self._tell = tell
         self._verdict: DisabledReason | None = None
 
     async def round(self, nursery: trio.Nursery) -> bool:
@@ -85,6 +89,9 @@ class Courier:
             self._room(settings.concurrency),
         )
         self.endpoint = claimed.endpoint
+        if claimed.endpoint is not None:
+            for attempt in written:
+                self._tell(claimed.endpoint.merchant_id, attempt)
         for delivery in claimed.deliveries:
             assert claimed.endpoint is not None, "a delivery is owed to an endpoint"
             self.under_way += 1

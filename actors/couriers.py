@@ -6,6 +6,8 @@ is disabled or deleted ends by itself. What a sender does is in `actors.courier`
 
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
+from typing import Literal
 
 import trio
 
@@ -15,8 +17,11 @@ from actors.doorbell import Doorbell
 from actors.pace import Pace
 from actors.stopping import WEBHOOKS
 from actors.weather import Weather
+from fluxiq.api.hub import Topic
 from fluxiq.couriers.sender import WebhookSender
 from fluxiq.errors import Unavailable, Unknown
+from fluxiq.ports.webhooks import DeliveryAttempt
+from fluxiq.services.messages.live import DeliveryEnd, DeliveryTold
 from supervisors import ChildRefused, ChildSpec, Context, Restart
 
 LOOK_SECONDS_MAX = 5.0
@@ -63,7 +68,9 @@ def webhook_sender(branch: Branch, endpoint_id: str) -> ChildSpec:
         bell = branch.courier_bells.setdefault(endpoint_id, Doorbell())
         settings = branch.platform.settings.webhooks
         async with WebhookSender.open(settings) as sender, trio.open_nursery() as nursery:
-            courier = Courier(branch.tenant.get, sender, endpoint_id, bell)
+            courier = Courier(
+                branch.tenant.get, sender, endpoint_id, bell, partial(_tell_end, branch)
+            )
             context.ready()
             await _serve(context, courier, bell, nursery)
         # Whoever rings from now on is heard by the watch. One that crashed keeps its bell: it will
@@ -71,6 +78,32 @@ def webhook_sender(branch: Branch, endpoint_id: str) -> ChildSpec:
         branch.courier_bells.pop(endpoint_id, None)
 
     return ChildSpec(id=endpoint_id, start=start, shutdown=20.0, restart=Restart.TRANSIENT)
+
+
+def _tell_end(branch: Branch, merchant_id: str, attempt: DeliveryAttempt) -> None:
+    """To whoever watches deliveries live; the log is the truth."""
+    delivery = attempt.delivery
+    said = DeliveryEnd(
+        id=delivery.id,
+        endpoint_id=delivery.endpoint_id,
+        event_id=delivery.event_id,
+        event_type=delivery.event_type,
+        attempt=delivery.attempt,
+        outcome=_outcome(attempt),
+        status=attempt.status,
+        error=attempt.error,
+        at=attempt.at,
+        retry_at=attempt.retry_at,
+    )
+    branch.platform.hub.tell(
+        branch.ispb, merchant_id, Topic.DELIVERIES, DeliveryTold(delivery=said)
+    )
+
+
+def _outcome(attempt: DeliveryAttempt) -> Literal["delivered", "retrying", "failed"]:
+    if attempt.delivered:
+        return "delivered"
+    return "failed" if attempt.retry_at is None else "retrying"
 
 
 async def _serve(context: Context, courier: Courier, bell: Doorbell, nursery: trio.Nursery) -> None:

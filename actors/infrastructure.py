@@ -6,12 +6,15 @@ import trio
 
 from actors.platform import Platform, PlatformLinks
 from actors.queues import (
+    ACK_SECONDS,
+    DELIVERIES_MAX,
     LEDGER_BYTES_MAX,
     LEDGER_DUPLICATE_SECONDS,
     LEDGER_STREAM,
     LEDGER_SUBJECTS,
     STREAM,
     SUBJECTS,
+    UNSETTLED_MAX,
     consumers_of,
     ledger_consumer,
     ledger_subject,
@@ -26,7 +29,6 @@ from supervisors import ChildSpec, Context
 ADMIN_CONNECTIONS = 2
 MIGRATION_SECONDS_MAX = 60.0
 LOOK_SECONDS = 0.5
-ACK_SECONDS = 30.0  # a batch not acknowledged by then goes to another worker
 
 
 def asyncio_host(platform: Platform) -> ChildSpec:
@@ -102,7 +104,14 @@ async def _ensure_queues(platform: Platform, bus: Bus) -> None:
             LEDGER_STREAM, ledger_consumer(one.ispb), ledger_subject(one.ispb), ack_wait=ACK_SECONDS
         )
         for consumer, subject in consumers_of(platform.settings, one.ispb):
-            await bus.ensure_consumer(STREAM, consumer, subject, ack_wait=ACK_SECONDS)
+            await bus.ensure_consumer(
+                STREAM,
+                consumer,
+                subject,
+                ack_wait=ACK_SECONDS,
+                max_deliver=DELIVERIES_MAX,
+                max_ack_pending=UNSETTLED_MAX,
+            )
 
 
 async def _keep_queues(platform: Platform, bus: Bus, weather: Weather) -> None:

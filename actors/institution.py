@@ -1,4 +1,4 @@
-"""The branch of one institution: links, ledger writer, gateway, desk, couriers, workers, schedules.
+"""The branch of one institution: links, ledger writer, gateway, desk, couriers, workers, jobs.
 
 Whatever fails, it and those that start after it restart, and no other institution notices.
 """
@@ -12,23 +12,45 @@ import trio
 
 from actors.branch import Branch, Links
 from actors.couriers import CourierBell, endpoint_watch, webhook_sender
+from actors.gateway_connection import gateway_connection
+from actors.jobs import job_workers
 from actors.ledger_events import ledger_events
 from actors.ledger_parts import LEDGER_WRITER, ledger_writer
 from actors.ledger_writer import LedgerByMail
+from actors.live_data import live_data, notify_live_data
+from actors.moved_accounts import TellingLedger
 from actors.outbox_relay import outbox_relay
-from actors.pix_workers import order_worker, outcome_worker, receipt_worker
+from actors.pix_workers import order_worker, outcome_worker, receipt_worker, refund_worker
 from actors.platform import Platform
 from actors.schedules import schedules
 from actors.stopping import WEBHOOKS, WORKFLOWS
 from actors.weather import Weather
 from actors.window import window
-from fluxiq import settings as config
+from fluxiq.cache.live_data import RedisLiveData
+from fluxiq.couriers.addresses import PublicAddresses
 from fluxiq.errors import Unavailable, Unknown
-from fluxiq.providers import open_provider
+from fluxiq.services.anti_scan import AntiScan, anti_scan_size
 from fluxiq.services.enroll import open_house
+from fluxiq.services.kept_answers import KeptAnswers
 from fluxiq.services.recent import Recent
 from fluxiq.services.tenant import RECENT_SECONDS, Tenant
+from fluxiq.stores.account_changes import PostgresAccounts
+from fluxiq.stores.api_keys import PostgresApiKeys
+from fluxiq.stores.audit import PostgresAudit
+from fluxiq.stores.dead_letters import PostgresDeadLetters
+from fluxiq.stores.event_log import PostgresEventLog
+from fluxiq.stores.holds import PostgresHolds
+from fluxiq.stores.jobs import PostgresJobs
+from fluxiq.stores.limits import PostgresLimits
+from fluxiq.stores.med import PostgresMed
+from fluxiq.stores.payments import PostgresPayments
+from fluxiq.stores.refunds import PostgresRefunds
+from fluxiq.stores.scheduled import PostgresScheduled
+from fluxiq.stores.statements import PostgresStatements
 from fluxiq.stores.store import PostgresStore
+from fluxiq.stores.transfers import PostgresTransfers
+from fluxiq.stores.upkeep import PostgresUpkeep
+from fluxiq.stores.webhooks import PostgresWebhooks
 from supervisors import INFINITY, ChildSpec, Context, DynamicSpec, Strategy, SupervisorSpec
 
 
@@ -69,6 +91,7 @@ def institution(platform: Platform, ispb: str) -> SupervisorSpec:
             ),
             endpoint_watch(branch),
             window(branch),
+            live_data(branch),
             # A partition that crashes on one message does not stall the accounts of the others; the
             # budget allows for a poison message while its neighbours are done one by one.
             SupervisorSpec(
@@ -88,8 +111,10 @@ def institution(platform: Platform, ispb: str) -> SupervisorSpec:
                 children=[
                     *(outcome_worker(branch, number) for number in partitions),
                     *(order_worker(branch, number) for number in partitions),
+                    *(refund_worker(branch, number) for number in partitions),
                 ],
             ),
+            job_workers(branch),
             schedules(branch),
         ],
     )
@@ -105,21 +130,6 @@ def links(branch: Branch) -> ChildSpec:
                 await trio.sleep_forever()
 
     return ChildSpec(id="links", start=start)
-
-
-def gateway_connection(branch: Branch, link: config.ProviderLink) -> ChildSpec:
-    """One provider link: its connections, its limit of orders under way."""
-    slot = branch.provider(link.name)
-
-    async def start(context: Context) -> None:
-        address = branch.platform.provider_address(branch.institution, link)
-        async with open_provider(address, branch.platform.settings.pix) as provider:
-            context.report(url=address.url)
-            with slot.filled(provider):
-                context.ready()
-                await trio.sleep_forever()
-
-    return ChildSpec(id=link.name, start=start)
 
 
 def desk(branch: Branch) -> ChildSpec:
@@ -165,26 +175,60 @@ async def _open_links(branch: Branch) -> AsyncIterator[Links]:
     ):
         connections = branch.metrics.pg_connections.labels(ispb)
         connections.set_function(lambda: postgres.statistics().open)  # looked up at each scrape
-        store = PostgresStore(postgres, ispb)
-        yield Links(postgres=postgres, store=store, bus=bus, cache=cache)
+        store, webhooks = PostgresStore(postgres, ispb), PostgresWebhooks(postgres, ispb)
+        yield Links(
+            postgres=postgres,
+            store=store,
+            webhooks=webhooks,
+            events=PostgresEventLog(postgres),
+            bus=bus,
+            cache=cache,
+        )
 
 
 def _tenant(branch: Branch, context: Context) -> Tenant:
     platform, opened = branch.platform, branch.links.get()
     writer = context.ref(f"institutions/{branch.ispb}/{LEDGER_WRITER}")
+    pepper = platform.directory.secret(f"api_keys/{branch.ispb}").encode()
     return Tenant(
         institution=branch.institution,
         settings=platform.settings,
         store=opened.store,
-        ledger=LedgerByMail(writer, branch.ledger),
+        accounts=PostgresAccounts(opened.postgres, branch.ispb),
+        statements=PostgresStatements(opened.postgres, branch.ispb),
+        transfers=PostgresTransfers(opened.postgres, branch.ispb),
+        refunds=PostgresRefunds(opened.postgres, branch.ispb),
+        payments=PostgresPayments(opened.postgres, branch.ispb, opened.store),
+        payout_limits=PostgresLimits(opened.postgres, branch.ispb),
+        scheduled=PostgresScheduled(opened.postgres, branch.ispb),
+        med=PostgresMed(opened.postgres, branch.ispb),
+        api_keys=PostgresApiKeys(opened.postgres),
+        jobs=PostgresJobs(opened.postgres),
+        upkeep=PostgresUpkeep(opened.postgres),
+        dead_letters=PostgresDeadLetters(opened.postgres),
+        holds=PostgresHolds(opened.postgres),
+        ledger=TellingLedger(LedgerByMail(writer, branch.ledger), branch.moved),
         cache=opened.cache,
+        kept_answers=KeptAnswers(opened.cache, pepper, time.monotonic),
+        live_data=RedisLiveData(
+            opened.cache, platform.clock, time.monotonic, partial(notify_live_data, branch)
+        ),
+        audit=PostgresAudit(opened.postgres),
+        events=opened.events,
+        anti_scan=AntiScan(
+            opened.cache, anti_scan_size(platform.settings.directory), time.monotonic
+        ),
         providers={name: slot.get() for name, slot in branch.providers.items()},
         clock=platform.clock,
         ids=platform.ids,
         relay=branch.relay,
         couriers=CourierBell(branch),
-        pepper=platform.directory.secret(f"api_keys/{branch.ispb}").encode(),
+        webhooks=opened.webhooks,
+        addresses=PublicAddresses(allow_loopback=platform.settings.webhooks.allow_loopback),
+        workers=branch.workers,
+        pepper=pepper,
         recent_keys=Recent(RECENT_SECONDS, time.monotonic),
         recent_accounts=Recent(RECENT_SECONDS, time.monotonic),
+        recent_limits=Recent(RECENT_SECONDS, time.monotonic),
         recent_payees=Recent(RECENT_SECONDS, time.monotonic),
     )

@@ -10,6 +10,7 @@ from msgspec import to_builtins
 
 from actors.admin.arguments import Arguments, BadArguments
 from actors.admin.verbs import Hooks, Run, Verb
+from actors.tenants import tenant_of
 from fluxiq.domain.job import Job, JobState
 from fluxiq.errors import Refused
 from fluxiq.ports.jobs import Subject
@@ -32,7 +33,7 @@ def job_verbs(tenants: Tenants) -> Hooks:
     """The verbs, for the institutions that are open when one is asked."""
 
     async def jobs(_desk: "Desk", arguments: Arguments) -> object:
-        tenant = _tenant(tenants, arguments)
+        tenant = tenant_of(tenants, arguments)
         state, kind = _state(arguments), arguments.text("kind", "") or None
         limit = min(arguments.number("limit", LISTED), LISTED_MAX)
         arguments.done()
@@ -40,7 +41,7 @@ def job_verbs(tenants: Tenants) -> Hooks:
         return [_brief(one) for one in found]
 
     async def job(_desk: "Desk", arguments: Arguments) -> object:
-        tenant, job_id = _tenant(tenants, arguments), arguments.text("id")
+        tenant, job_id = tenant_of(tenants, arguments), arguments.text("id")
         arguments.done()
         found = await tenant.jobs.find(job_id)
         if found is None:
@@ -48,7 +49,7 @@ def job_verbs(tenants: Tenants) -> Hooks:
         return to_builtins(found)
 
     async def job_board(_desk: "Desk", arguments: Arguments) -> object:
-        tenant = _tenant(tenants, arguments)
+        tenant = tenant_of(tenants, arguments)
         arguments.done()
         return await _board(tenant)
 
@@ -86,7 +87,7 @@ def job_verbs(tenants: Tenants) -> Hooks:
 
 def _gate(tenants: Tenants, turn: Callable[[Tenant, Subject, str, str], Awaitable[None]]) -> Run:
     async def run(_desk: "Desk", arguments: Arguments) -> object:
-        tenant, (subject, name) = _tenant(tenants, arguments), _subject(arguments)
+        tenant, (subject, name) = tenant_of(tenants, arguments), _subject(arguments)
         reason = arguments.reason()
         arguments.done()
         await turn(tenant, subject, name, reason)
@@ -114,20 +115,9 @@ async def _board(tenant: Tenant) -> dict[str, object]:
     }
 
 
-def _tenant(tenants: Tenants, arguments: Arguments) -> Tenant:
-    ispb = arguments.text("institution", "")
-    if ispb:
-        return tenants.get(ispb)
-
-    opened = tenants.all()
-    if len(opened) != 1:
-        raise BadArguments(f"institution: say which of {sorted(one.ispb for one in opened)}")
-    return opened[0]
-
-
 def _order(tenants: Tenants, arguments: Arguments) -> tuple[Tenant, str, str]:
     tenant, job_id, reason = (
-        _tenant(tenants, arguments),
+        tenant_of(tenants, arguments),
         arguments.text("id"),
         arguments.reason(),
     )

@@ -4,19 +4,26 @@ Rung by whoever commits a row; looks every second anyway. Postgres is the truth,
 by the bus comes again from here.
 """
 
+from collections.abc import Sequence
+from datetime import datetime
+
 import trio
 
 from actors.branch import Branch
 from actors.pace import Pace
 from actors.stopping import WORKFLOWS
+from actors.told_events import numbered
 from actors.weather import Weather
 from fluxiq.bus import Message
 from fluxiq.domain.records import OutboxEntry
 from fluxiq.errors import Unavailable, Unknown
+from fluxiq.ports.event_log import Unnumbered
+from fluxiq.services.dead_letters import message_id
 from supervisors import ChildSpec, Context
 
 LOOK_SECONDS = 1.0
 BATCH = 500
+EVENTS = "events"  # of the kinds of subjects, those that are numbered before they are told
 
 
 def outbox_relay(branch: Branch) -> ChildSpec:
@@ -45,17 +52,40 @@ async def _publish(branch: Branch) -> bool:
     if not entries:
         return False
 
-    acks = await links.bus.publish_many([_message(entry) for entry in entries])
+    # Work first: it does not wait for the commit that numbers what is told to merchants.
+    events = [entry for entry in entries if _kind(entry.subject) == EVENTS]
+    work = [entry for entry in entries if _kind(entry.subject) != EVENTS]
+    lost = await _offer(branch, work, [_message(entry, entry.body) for entry in work], now)
+    if events:
+        numbers = await links.events.number([_unnumbered(entry) for entry in events])
+        messages = [_message(one, numbered(numbers[one.reference], one.body)) for one in events]
+        lost += await _offer(branch, events, messages, now)
+    if lost:
+        raise Unavailable("nats", f"{lost} messages were not accepted")
+    await trio.lowlevel.checkpoint()
+    return len(entries) == BATCH
+
+
+async def _offer(
+    branch: Branch, entries: Sequence[OutboxEntry], messages: Sequence[Message], now: datetime
+) -> int:
+    """Publish, and write down what the bus took; returns how many it did not."""
+    if not entries:
+        return 0
+
+    links = branch.links.get()
+    acks = await links.bus.publish_many(messages)
     published = [
         entry for entry, ack in zip(entries, acks, strict=True) if not isinstance(ack, Exception)
     ]
     await links.store.outbox_published(published, now)
     for entry in published:
         branch.metrics.nats_messages.labels("FLUXIQ", _template(entry.subject)).inc()
-    if len(published) < len(entries):
-        raise Unavailable("nats", f"{len(entries) - len(published)} messages were not accepted")
-    await trio.lowlevel.checkpoint()
-    return len(entries) == BATCH
+    return len(entries) - len(published)
+
+
+def _kind(subject: str) -> str:
+    return subject.split(".", 3)[2]
 
 
 def _template(subject: str) -> str:
@@ -64,8 +94,10 @@ def _template(subject: str) -> str:
     return f"FLUXIQ.{ispb}.{kind}"
 
 
-def _message(entry: OutboxEntry) -> Message:
-    """The attempt is part of the id, or the stream would take a second try for a duplicate."""
-    return Message(
-        subject=entry.subject, body=entry.body, message_id=f"{entry.reference}:{entry.attempt}"
-    )
+def _unnumbered(entry: OutboxEntry) -> Unnumbered:
+    """An announcement names its event, and in its subject who it is for."""
+    return Unnumbered(event_id=entry.reference, merchant_id=entry.subject.rpartition(".")[2])
+
+
+def _message(entry: OutboxEntry, body: bytes) -> Message:
+    return Message(subject=entry.subject, body=body, message_id=message_id(entry))

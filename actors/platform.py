@@ -18,6 +18,7 @@ from fluxiq.bus import Bus
 from fluxiq.cache import Cache
 from fluxiq.ledgers.tigerbeetle import Sessions
 from fluxiq.providers import ProviderAddress
+from fluxiq.settings_providers import ProviderLink
 from fluxiq.stores.pool import Postgres
 from fluxiq.telemetry.metrics import Metrics
 from supervisors import Hogs
@@ -80,11 +81,11 @@ class Platform:
         return next(one for one in self.settings.institutions if one.ispb == ispb)
 
     def provider_address(
-        self, institution: config.Institution, link: config.ProviderLink
+        self, institution: config.Institution, link: ProviderLink
     ) -> ProviderAddress:
         """Where a provider link leads, and what both sides sign with."""
         return ProviderAddress(
-            kind=link.kind,
+            link=link,
             ispb=institution.ispb,
             url=link.url or self.simulator_url,
             secret=self.directory.secret(f"providers/{institution.ispb}/{link.name}"),

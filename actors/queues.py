@@ -14,12 +14,19 @@ LEDGER_SUBJECTS = (f"{LEDGER_STREAM}.>",)
 LEDGER_BYTES_MAX = 1024 * 1024 * 1024
 LEDGER_DUPLICATE_SECONDS = 600.0  # a message that is sent again within this time is dropped
 
+ACK_SECONDS = 30.0  # a message that nobody settled or holds by then goes to another worker
+# Of one announcement: two minutes of bad weather, at one try a second. Then the stream lets go of
+# it, and the outbox announces it again, so an outage costs a try every few minutes and no spinning.
+DELIVERIES_MAX = 120
+UNSETTLED_MAX = 5000  # messages that a worker has in hand
+
 
 class Queue(StrEnum):
-    """What is worked on: money received, payouts to send, and how payouts ended."""
+    """What is worked on: money received, payouts and refunds to send, and how these ended."""
 
     RECEIPTS = "pix.in"
     ORDERS = "pix.out"
+    REFUNDS = "pix.refund"
     OUTCOMES = "pix.outcome"
 
 

@@ -23,6 +23,7 @@ from supervisors import ChildSpec, Context
 ROUND_SECONDS = 0.5
 RESCUE_SECONDS = 5.0
 BACKLOG_SECONDS = 15.0
+FINDINGS_MAX = 1000
 
 _log = structlog.get_logger("jobs")
 
@@ -86,3 +87,10 @@ class _Rounds:
             seconds = 0.0 if one is None else max(0.0, (now - one.oldest).total_seconds())
             waiting = 0 if one is None else one.waiting
             self._branch.metrics.show_backlog(self._branch.ispb, kind, waiting, seconds)
+        await self._show_what_waits_for_people(tenant)
+
+    async def _show_what_waits_for_people(self, tenant: Tenant) -> None:
+        metrics, ispb = self._branch.metrics, self._branch.ispb
+        metrics.dead_letters_waiting.labels(ispb).set(await tenant.dead_letters.waiting())
+        findings = await tenant.holds.findings(FINDINGS_MAX)
+        metrics.holds_outlived.labels(ispb).set(len(findings))

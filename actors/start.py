@@ -108,7 +108,7 @@ def _platform(settings: Settings, directory: DataDirectory, book: CrashBook) -> 
         metrics=metrics,
         crash_book=book,
         board=Board(metrics, configured=servers.tigerbeetle() is not None),
-        hub=Hub(metrics.connections),
+        hub=Hub(metrics.connections, clients_max=settings.http.sockets_per_merchant),
         http_port=settings.http.port or directory.port("http"),
         simulator_port=settings.simulator.port or directory.port("simulator"),
     )

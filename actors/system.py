@@ -1,7 +1,6 @@
 """Time and chance as the system has them: the adapters of `ports.Clock` and `ports.Ids`."""
 
 import os
-import random
 import string
 import time
 from datetime import UTC, datetime
@@ -9,8 +8,11 @@ from datetime import UTC, datetime
 from fluxiq.domain.identifiers import build_id
 from fluxiq.domain.ulid import new_ulid
 
-_ALPHABET = string.ascii_letters + string.digits
-_entropy = random.SystemRandom()
+_ALPHABET = (string.ascii_letters + string.digits).encode()
+# A letter for each byte, the same number of bytes for each letter; the rest are thrown away.
+_FAIR = 256 - 256 % len(_ALPHABET)
+_LETTER_OF = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
+_UNFAIR = bytes(range(_FAIR, 256))
 
 
 class SystemClock:
@@ -27,7 +29,10 @@ class SystemIds:
         return build_id(prefix, new_ulid(time.time_ns() // 1_000_000, os.urandom(10)))
 
     def letters(self, count: int) -> str:
-        return "".join(_entropy.choices(_ALPHABET, k=count))
+        letters = b""
+        while len(letters) < count:
+            letters += os.urandom(2 * count).translate(_LETTER_OF, _UNFAIR)
+        return letters[:count].decode()
 
     def secret(self, count: int) -> bytes:
         return os.urandom(count)

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+from actors.admin.arguments import Arguments, BadArguments
 from fluxiq.errors import Refused, Unavailable
-from fluxiq.services.tenant import Tenant
+from fluxiq.services.tenant import Tenant, Tenants
 
 
 class OpenTenants:
@@ -33,3 +34,15 @@ class OpenTenants:
 
     def all(self) -> Sequence[Tenant]:
         return tuple(self._open.values())
+
+
+def tenant_of(tenants: Tenants, arguments: Arguments) -> Tenant:
+    """The institution that an operator means: where there is only one, it need not be named."""
+    ispb = arguments.text("institution", "")
+    if ispb:
+        return tenants.get(ispb)
+
+    opened = tenants.all()
+    if len(opened) != 1:
+        raise BadArguments(f"institution: say which of {sorted(one.ispb for one in opened)}")
+    return opened[0]

@@ -11,9 +11,11 @@ from functools import partial
 from actors.admin.diagnostics import diagnostic_verbs
 from actors.admin.socket import admin_read_socket, admin_socket
 from actors.admin.verbs import merged
+from actors.dead_letters import dead_letter_verbs
 from actors.http_api import http_api
 from actors.infrastructure import asyncio_host, platform_links
 from actors.institution import institution
+from actors.job_verbs import job_verbs
 from actors.ledger_breaker import LedgerBreaker, breaker_limits
 from actors.ledger_reconciler import ledger_reconciler
 from actors.ledger_sessions import ledger_sessions, look_up
@@ -109,7 +111,12 @@ def gateway(platform: Platform) -> SupervisorSpec:
 
 def operations(platform: Platform) -> SupervisorSpec:
     """What lets an operator look in; it never takes the platform down with it."""
-    verbs = merged(diagnostic_verbs(platform), ledger_verbs(platform))
+    verbs = merged(
+        diagnostic_verbs(platform),
+        ledger_verbs(platform),
+        job_verbs(platform.tenants),
+        dead_letter_verbs(platform.tenants),
+    )
     return SupervisorSpec(
         id="operations",
         strategy=Strategy.ONE_FOR_ONE,

@@ -22,12 +22,15 @@ class Weather:
 
     async def ride_out(self, error: Unavailable | Unknown) -> None:
         """Say the first failure of a row, then pause: doubling, with jitter, up to 5 s."""
+        pause = min(PAUSE_SECONDS * 2**self._failures, PAUSE_SECONDS_MAX)
+        self.met(error)
+        await trio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311  jitter, not a secret
+
+    def met(self, error: Unavailable | Unknown) -> None:
+        """Say the first failure of a row; for those who pause in their own way."""
         if self._failures == 0:
             _log.warning("outage_began", actor=self._who, system=error.system, error=str(error))
-
-        pause = min(PAUSE_SECONDS * 2**self._failures, PAUSE_SECONDS_MAX)
         self._failures = min(self._failures + 1, 16)
-        await trio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311  jitter, not a secret
 
     def cleared(self) -> None:
         """The last round went well."""

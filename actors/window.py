@@ -1,58 +1,65 @@
-"""The Window: what happens to a merchant's payments, pushed to its websockets as it happens.
+"""The Window: what happens to a merchant, pushed to its websockets as it happens.
 
 Events come from the institution's subject on the bus, so that the window may be in another process
-than the workflow. A push that is lost is not lost money: the client reads the API.
+than the workflow. They are numbered, so what the bus lost is noticed: by the next event, or by a
+look at the numbers on paper; clients then get it from there (`fluxiq.api.live_client`).
 """
 
-from datetime import datetime
-
-import msgspec
 import trio
 
+from actors.balances import tell_balances
 from actors.branch import Branch
+from actors.live_data import LiveNotice, live_subject, read_notice
+from actors.told_events import ToldEvent, told
 from actors.weather import Weather
+from fluxiq.api.hub import Topic
 from fluxiq.domain.records import Room, Step
 from fluxiq.errors import Unavailable, Unknown
+from fluxiq.services.messages.live import LiveDataTold
 from supervisors import ChildSpec, Context
 
 QUEUE = 1000
 FLUSH_SECONDS = 0.2
-
-
-class _Data(msgspec.Struct):
-    end_to_end_id: str | None = None
-
-
-class _Event(msgspec.Struct):
-    """What the window needs to know of an event; the rest is passed on as it is."""
-
-    type: str
-    created_at: datetime
-    data: _Data
-
-
-_decode = msgspec.json.Decoder(_Event).decode
+LOOK_SECONDS = 5.0  # an event whose push was lost, and that no other follows, is late by this
 
 
 def window(branch: Branch) -> ChildSpec:
     async def start(context: Context) -> None:
         steps: list[Step] = []
+        bus = branch.links.get().bus
         async with (
-            branch.links.get().bus.subscribe(f"FLUXIQ.{branch.ispb}.events.>", QUEUE) as messages,
+            bus.subscribe(f"FLUXIQ.{branch.ispb}.events.>", QUEUE) as events,
+            bus.subscribe(live_subject(branch.ispb), QUEUE) as notices,
             trio.open_nursery() as nursery,
         ):
             nursery.start_soon(_write_down, branch, Weather(context.path), steps)
+            nursery.start_soon(_look, branch, Weather(context.path))
+            nursery.start_soon(tell_balances, branch, Weather(context.path))
+
+            async def tell_live_data() -> None:
+                async for message in notices:
+                    await _tell_live_data(branch, read_notice(message.body))
+
+            nursery.start_soon(tell_live_data)
             context.ready()
-            async for message in messages:
+            async for message in events:
                 merchant_id = message.subject.rpartition(".")[2]
-                if branch.platform.hub.publish(branch.ispb, merchant_id, message.body):
-                    _note(branch, message.body, steps)
+                event = told(message.body)
+                if await branch.platform.hub.publish(
+                    branch.ispb, merchant_id, event.sequence, event.body
+                ):
+                    _note(branch, event, steps)
 
     return ChildSpec(id="window", start=start)
 
 
-def _note(branch: Branch, body: bytes, steps: list[Step]) -> None:
-    event = _decode(body)
+async def _tell_live_data(branch: Branch, notice: LiveNotice) -> None:
+    said = LiveDataTold(kind=notice.kind, data=notice.data)
+    await branch.platform.hub.tell_everybody(branch.ispb, Topic.LIVE_DATA, said)
+
+
+def _note(branch: Branch, told_event: ToldEvent, steps: list[Step]) -> None:
+    event = told_event.read()
     if event.data.end_to_end_id is not None:
         steps.append(
             Step(
@@ -63,6 +70,19 @@ def _note(branch: Branch, body: bytes, steps: list[Step]) -> None:
                 event.type,
             )
         )
+
+
+async def _look(branch: Branch, weather: Weather) -> None:
+    """How far the events are on paper, of merchants who listen."""
+    hub = branch.platform.hub
+    while True:
+        await trio.sleep(LOOK_SECONDS)
+        try:
+            if listening := hub.merchants(branch.ispb, Topic.PAYMENTS):
+                hub.heard(branch.ispb, await branch.links.get().events.last(listening))
+            weather.cleared()
+        except (Unavailable, Unknown) as error:
+            await weather.ride_out(error)
 
 
 async def _write_down(branch: Branch, weather: Weather, steps: list[Step]) -> None:

@@ -8,13 +8,16 @@ and source.
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import asdict, replace
 
 from fluxiq.errors import SettingsInvalid
+from fluxiq.settings_providers import ProviderLink, problem_of
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
@@ -23,6 +26,10 @@ Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]  # a year: infinity is no 
 # How long a caller of the ledger waits for its writer: a quarter of the 40 s that PIX leaves from
 # order to settlement. Whoever waits inside the ledger must be told before that.
 LEDGER_CALL_SECONDS_MAX = 10.0
+
+# PIX settles within this from a provider's acceptance, or not at all (AB03): by then whoever is
+# silent must have been asked.
+SETTLEMENT_SECONDS_MAX = 40.0
 
 # Named apart from settings: they say where settings are, or belong to somebody else.
 _NOT_SETTINGS = {"FLUXIQ_CONFIG", "FLUXIQ_CONFIG_DIR", "FLUXIQ_PROFILE", "FLUXIQ_TIGERBEETLE_BIN"}
@@ -34,6 +41,8 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     body_bytes_max: Count
     request_seconds_max: Seconds
     public_url: str
+    trusted_proxies: tuple[str, ...]
+    sockets_per_merchant: Count
 
 
 class Postgres(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -75,6 +84,7 @@ class Ledger(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     patience_seconds: Seconds
     drain_seconds_max: Seconds
     replay_rows: Count
+    mirror_behind_max: Count
     account_cap: Count
     institution_cap: Count
 
@@ -82,21 +92,76 @@ class Ledger(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     writes_per_minute: Count
     reads_per_minute: Count
+    address_writes_per_minute: Count
+    address_reads_per_minute: Count
     callbacks_per_minute: Count
+
+
+class OwnLimits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What an institution says of `[limits]` in its own file."""
+
+    writes_per_minute: Count | None = None
+    reads_per_minute: Count | None = None
+    address_writes_per_minute: Count | None = None
+    address_reads_per_minute: Count | None = None
+    callbacks_per_minute: Count | None = None
+
+    def over(self, limits: Limits) -> Limits:
+        """`limits`, with what is said here in place of theirs."""
+        said = {name: value for name, value in asdict(self).items() if value is not None}
+        return replace(limits, **said)
 
 
 class Pix(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     partitions: Count
     send_seconds_max: Seconds
-    enquire_after_seconds: Seconds
+    enquire_after_seconds: Annotated[float, Meta(gt=0, le=SETTLEMENT_SECONDS_MAX)]
     charge_expiration_seconds: Count
     payout_amount_max: Count
+    night_amount_max_person: Annotated[int, Meta(ge=0)]
+    limit_raise_seconds: Seconds
+    med_block_seconds: Seconds
+    refund_days_max: Count
+    batch_payouts_max: Count
+    failures_max: Count
+    hold_grace_seconds: Seconds
+
+
+class Directory(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """DICT look-ups: how long an answer is trusted, and a merchant's allowance of them in tokens
+    (API DICT, policy ENTRIES_READ_USER_ANTISCAN).
+    """
+
+    trust_seconds: Count
+    lookups_at_once: Count
+    tokens: Count
+    tokens_per_minute: Count
+    found_tokens: Count
+    missing_tokens: Count
+
+
+class Transfers(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`approval_above` is in centavos; an institution may have its own."""
+
+    approval_above: Annotated[int, Meta(ge=0)]
+    approval_seconds: Seconds
 
 
 class Webhooks(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     deliver_seconds_max: Seconds
     concurrency: Count
     allow_loopback: bool
+    allow_http: bool
+    endpoints_max: Count
+    breaker_failures: Count
+    breaker_pause_seconds: Seconds
+    breaker_pause_seconds_max: Seconds
+    disable_after_seconds: Seconds
+
+
+class Jobs(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    workers: Count
+    lease_seconds: Annotated[float, Meta(ge=1, le=3600)]
 
 
 class Simulator(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -115,17 +180,11 @@ class Diagnostics(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     watch_hogs: bool
 
 
-class ProviderLink(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A gateway connection: which adapter, where, and under which name its callbacks arrive."""
-
-    name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
-    kind: Literal["simulator"]
-    url: str = ""  # empty with kind "simulator": the simulator of this platform
-
-
 class Institution(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A tenant. `ledger` is its TigerBeetle ledger number, registered once and never reused;
-    `ledger_policy` is what it wants while TigerBeetle is away (docs/ledger.md).
+    `ledger_policy` is what it wants while TigerBeetle is away (docs/ledger.md);
+    `transfer_approval_above` stands for `transfers.approval_above` where it is said, and `limits`
+    for those of `[limits]`.
     """
 
     ispb: Annotated[str, Meta(pattern=r"^[0-9A-Z]{8}$")]
@@ -134,6 +193,8 @@ class Institution(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     ledger_policy: Literal["fail_closed", "queue_only", "standin_limited", "standin_full"] = (
         "standin_limited"
     )
+    transfer_approval_above: Annotated[int, Meta(ge=0)] | None = None
+    limits: OwnLimits = OwnLimits()
     providers: Annotated[tuple[ProviderLink, ...], Meta(min_length=1)]
 
 
@@ -147,7 +208,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ledger: Ledger
     limits: Limits
     pix: Pix
+    directory: Directory
+    transfers: Transfers
     webhooks: Webhooks
+    jobs: Jobs
     simulator: Simulator
     log: Log
     diagnostics: Diagnostics
@@ -174,8 +238,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     given = merged.pop("institutions", None)
     settings = _convert(merged, Settings, origin)
     _check_ledger(settings, origin)
+    _check_proxies(settings, origin)
     institutions = _institutions(folder, given, simulated=settings.simulator.enabled)
-    return msgspec.structs.replace(settings, institutions=institutions)
+    return replace(settings, institutions=institutions)
 
 
 def _default_folder() -> Path:
@@ -301,6 +366,18 @@ def _check_ledger(settings: Settings, origin: Mapping[str, str]) -> None:
             )
 
 
+def _check_proxies(settings: Settings, origin: Mapping[str, str]) -> None:
+    for text in settings.http.trusted_proxies:
+        try:
+            ip_network(text)
+        except ValueError:
+            source = origin.get("http.trusted_proxies", "the settings")
+            raise SettingsInvalid(
+                f"setting 'http.trusted_proxies' in {source}: {text!r} is neither an address nor a "
+                "network such as 10.0.0.0/24"
+            ) from None
+
+
 def _institutions(folder: Path, given: Any, *, simulated: bool) -> tuple[Institution, ...]:
     """One file per institution; ISPB and ledger number must be unique."""
     if given is not None:
@@ -334,11 +411,8 @@ def _check_providers(institution: Institution, file: Path, *, simulated: bool) -
     if len(set(names)) < len(names):
         raise SettingsInvalid(f"setting 'providers' in {file}: two links have the same name")
     for link in institution.providers:
-        if not link.url and not simulated:
-            raise SettingsInvalid(
-                f"setting 'providers' in {file}: link {link.name!r} needs a url, since this"
-                " platform runs no simulator"
-            )
+        if problem := problem_of(link, simulated=simulated):
+            raise SettingsInvalid(f"setting 'providers' in {file}: link {link.name!r} {problem}")
 
 
 class _AlwaysFrom(dict[str, str]):

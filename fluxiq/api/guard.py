@@ -1,31 +1,40 @@
-"""Who may pass: API key, permission and rate, in this order of asking.
+"""Who may pass: API key, rate and permission, in this order of asking.
 
 The allowance is counted before the permission is checked, so that a key cannot hammer on a door
-that it may not open.
+that it may not open. Two allowances are counted at once, the key's and its address's: a use that
+either refuses is counted in neither.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import structlog
 
 from fluxiq.api.contract import PUBLIC, Endpoint, Rate
+from fluxiq.api.local_limits import LocalLimits
 from fluxiq.errors import Refused, Unavailable
-from fluxiq.ports import RateDecision
+from fluxiq.ports import Clock, RateDecision
 from fluxiq.services.authenticate import Caller, authenticate
 from fluxiq.services.tenant import Tenant, Tenants
+from fluxiq.telemetry.metrics import Metrics
 
-WINDOW_SECONDS = 60
-AWAY_SECONDS = 1.0  # how long a cache that did not answer is not asked again
+WINDOW_SECONDS: Final = 60
+AWAY_SECONDS: Final = 1.0  # how long a cache that did not answer is not asked again
 
+_Uses = Sequence[tuple[str, int]]  # buckets with their limits
 _log = structlog.get_logger("fluxiq.api")
 
 
 class Guard:
     """Admits callers. `monotonic` is a clock in seconds, for the pauses between questions."""
 
-    def __init__(self, tenants: Tenants, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, tenants: Tenants, clock: Clock, monotonic: Callable[[], float], metrics: Metrics
+    ) -> None:
         self._tenants = tenants
         self._monotonic = monotonic
+        self._metrics = metrics
+        self._local = LocalLimits(lambda: int(clock.now().timestamp() * 1000))
         self._away_until: dict[str, float] = {}
 
     async def identify(self, authorization: str | None) -> Caller:
@@ -35,21 +44,25 @@ class Guard:
             raise Refused("unauthorized", "send your API key as `Authorization: Bearer …`")
         return await authenticate(self._tenants, token.strip())
 
-    async def count(self, caller: Caller, rate: Rate) -> RateDecision | None:
-        """One use of the key's allowance; None where nothing is counted, or nobody can count."""
+    async def count(self, caller: Caller, rate: Rate, address: str) -> RateDecision | None:
+        """One use of the allowances of key and address; None where nothing is counted."""
         if rate is Rate.NONE:
             return None
-        return await self._ask(caller.tenant, f"{rate}:{caller.key_id}", rate)
+        tenant = caller.tenant
+        key, per_address = allowances(tenant, rate)
+        return await self._ask(
+            tenant,
+            [(f"{rate}:{caller.key_id}", key), (f"{rate}:address:{address}", per_address)],
+        )
 
-    async def count_callback(
-        self, tenant: Tenant, provider: str, remote: str
-    ) -> RateDecision | None:
+    async def count_callback(self, tenant: Tenant, provider: str, address: str) -> RateDecision:
         """One use of an address's allowance: a stranger can spend his own only."""
-        return await self._ask(tenant, f"callback:{provider}:{remote}", Rate.CALLBACK)
+        limit = tenant.rate_limits.callbacks_per_minute
+        return await self._ask(tenant, [(f"callback:{provider}:{address}", limit)])
 
-    async def check_rate(self, caller: Caller, rate: Rate) -> None:
+    async def check_rate(self, caller: Caller, rate: Rate, address: str) -> None:
         """As `count`, where there is no response to carry its headers. Raises Refused."""
-        decision = await self.count(caller, rate)
+        decision = await self.count(caller, rate, address)
         if decision is not None:
             refuse_above(decision, caller.tenant.clock.now().timestamp())
 
@@ -58,24 +71,29 @@ class Guard:
         """Raises Refused("forbidden") naming the permission that is missing."""
         require(caller, endpoint.permission)
 
-    async def _ask(self, tenant: Tenant, bucket: str, rate: Rate) -> RateDecision | None:
-        """Without the cache everybody passes: Redis may cost time, never payments."""
+    async def _ask(self, tenant: Tenant, uses: _Uses) -> RateDecision:
+        """Redis counts; while it is away, this process does, for as long as it takes."""
         away_until = self._away_until.get(tenant.ispb)
         if away_until is not None and self._monotonic() < away_until:
-            return None
+            return self._ask_here(tenant, uses)
 
         try:
-            decision = await tenant.cache.allow(bucket, allowance(tenant, rate), WINDOW_SECONDS)
+            decisions = await tenant.cache.allow_all(uses, WINDOW_SECONDS)
         except Unavailable as error:
             self._away_until[tenant.ispb] = self._monotonic() + AWAY_SECONDS
             if away_until is None:
-                _log.warning("rate_limits_lifted", institution=tenant.ispb, error=str(error))
-            return None
+                self._metrics.rate_limits_local.labels(tenant.ispb).set(1)
+                _log.warning("rate_limits_local", institution=tenant.ispb, error=str(error))
+            return self._ask_here(tenant, uses)
 
-        if away_until is not None:
-            self._away_until.pop(tenant.ispb, None)
-            _log.info("rate_limits_restored", institution=tenant.ispb)
-        return decision
+        if away_until is not None and self._away_until.pop(tenant.ispb, None) is not None:
+            self._metrics.rate_limits_local.labels(tenant.ispb).set(0)
+            _log.info("rate_limits_shared", institution=tenant.ispb)
+        return tightest(decisions)
+
+    def _ask_here(self, tenant: Tenant, uses: _Uses) -> RateDecision:
+        own = [(f"{tenant.ispb}:{bucket}", limit) for bucket, limit in uses]
+        return tightest(self._local.allow_all(own, WINDOW_SECONDS))
 
 
 def require(caller: Caller, permission: str) -> None:
@@ -85,6 +103,14 @@ def require(caller: Caller, permission: str) -> None:
         raise Refused(
             "forbidden", f"this key lacks {permission}", details={"permission": permission}
         )
+
+
+def tightest(decisions: Sequence[RateDecision]) -> RateDecision:
+    """The one that the caller hears of: who refuses and for longest, else where least is left."""
+    refused = [one for one in decisions if not one.allowed]
+    if refused:
+        return max(refused, key=lambda one: one.reset_at)
+    return min(decisions, key=lambda one: one.remaining)
 
 
 def refuse_above(decision: RateDecision, unix_now: float) -> None:
@@ -100,18 +126,18 @@ def refuse_above(decision: RateDecision, unix_now: float) -> None:
 
 
 def rate_headers(decision: RateDecision) -> dict[str, str]:
-    return {
+    headers = {
         "X-RateLimit-Limit": str(decision.limit),
         "X-RateLimit-Remaining": str(decision.remaining),
         "X-RateLimit-Reset": str(decision.reset_at),
     }
+    return headers | ({"X-RateLimit-Policy": "local"} if decision.local else {})
 
 
-def allowance(tenant: Tenant, rate: Rate) -> int:
-    """Calls per WINDOW_SECONDS, from the tenant's settings."""
-    limits = tenant.settings.limits
-    return {
-        Rate.READ: limits.reads_per_minute,
-        Rate.WRITE: limits.writes_per_minute,
-        Rate.CALLBACK: limits.callbacks_per_minute,
-    }[rate]
+def allowances(tenant: Tenant, rate: Rate) -> tuple[int, int]:
+    """Calls per WINDOW_SECONDS of a key, and of an address, from the tenant's settings."""
+    limits = tenant.rate_limits
+    if rate is Rate.READ:
+        return limits.reads_per_minute, limits.address_reads_per_minute
+    assert rate is Rate.WRITE, f"{rate} is not counted by key"
+    return limits.writes_per_minute, limits.address_writes_per_minute

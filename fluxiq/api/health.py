@@ -46,14 +46,16 @@ def endpoints(pings: Mapping[str, Ping], metrics: Metrics) -> list[Endpoint]:
         del call
         return Alive()
 
-    @routes.get("/readyz", permission=PUBLIC, rate=Rate.NONE, reply=Readiness)
+    @routes.get(
+        "/readyz", permission=PUBLIC, rate=Rate.NONE, reply=Readiness, also={503: Readiness}
+    )
     async def readyz(call: Call) -> Reply:
         """Every service behind the process answers: 200, else 503."""
         del call
         readiness = await ask_all(pings)
         return Reply(body=encode(readiness), status=200 if readiness.status == "ready" else 503)
 
-    @routes.get("/metrics", permission=PUBLIC, rate=Rate.NONE, reply=None)
+    @routes.get("/metrics", permission=PUBLIC, rate=Rate.NONE, reply=None, media=(CONTENT_TYPE,))
     async def show_metrics(call: Call) -> Reply:
         """All series, in Prometheus' text format."""
         del call

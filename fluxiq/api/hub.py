@@ -1,22 +1,33 @@
-"""Events on their way to merchants' screens: publish never waits, a slow client is told to refetch.
+"""Live updates on their way to clients: publishing never waits for a client, however slow.
 
-A full queue is emptied, and its client gets one `{"type":"refetch"}` in place of what it missed:
-the records are the truth, the push is only quicker.
+Who is connected, what each wants to hear, and nothing else: what a client was told, and what it is
+owed, is its own affair (`fluxiq.api.live_client`).
 """
 
-from collections import deque
-from types import TracebackType
-from typing import Final, Self
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Final
 
 import trio
 from msgspec import Struct
 from prometheus_client import Gauge
 
+from fluxiq.api.live_client import LiveClient, event_frame, frame
 from fluxiq.errors import Refused
 
-REFETCH: Final = b'{"type":"refetch"}'
+WOKEN_AT_ONCE: Final = 32  # each writes to its socket, a quarter of a millisecond of a core
 
 _Audience = tuple[str, str]  # ISPB, merchant
+
+
+class Topic(StrEnum):
+    """What a client may subscribe to. Only PAYMENTS is numbered, and can be resumed."""
+
+    PAYMENTS = "payments"  # every event of the merchant
+    BALANCES = "balances"
+    DELIVERIES = "deliveries"
+    LIVE_DATA = "live_data"  # of the institution: rates, providers, flags
 
 
 class HubStatistics(Struct, frozen=True, kw_only=True):
@@ -35,23 +46,59 @@ class Hub:
         self.queue_size = queue_size
         self.clients_max = clients_max
         self._connections = connections
-        self._clients: dict[_Audience, set[Subscription]] = {}
+        self._clients: dict[_Audience, set[LiveClient]] = {}
+        self._wanted: dict[tuple[str, str], Counter[str]] = {}  # by ISPB and topic: merchants
         self._published = self._delivered = self._refetches = 0
 
-    def publish(self, ispb: str, merchant_id: str, body: bytes) -> int:
-        """Queue an event's JSON for the merchant's clients; returns for how many."""
-        self._published += 1
-        clients = self._clients.get((ispb, merchant_id))
-        if not clients:
-            return 0
+    # What happens.
 
-        message = b'{"type":"event","event":' + body + b"}"
-        for client in clients:
-            self._refetches += client.offer(message)
-        self._delivered += len(clients)
+    async def publish(self, ispb: str, merchant_id: str, sequence: int, event: bytes) -> int:
+        """Offer an event's JSON to the merchant's clients; returns to how many."""
+        self._published += 1
+        clients = self._listeners(ispb, merchant_id, Topic.PAYMENTS)
+        if clients:
+            text = event_frame(sequence, event)
+            for crowd in _crowds(clients):
+                for client in crowd:
+                    self._refetches += client.offer_event(sequence, text)
+                await trio.lowlevel.checkpoint()
+            self._delivered += len(clients)
         return len(clients)
 
-    def subscribe(self, ispb: str, merchant_id: str) -> "Subscription":
+    def heard(self, ispb: str, last: Mapping[str, int]) -> None:
+        """How far the merchants' events have come: a client that is behind has missed some."""
+        for merchant_id, sequence in last.items():
+            for client in self._listeners(ispb, merchant_id, Topic.PAYMENTS):
+                client.hear_of(sequence)
+
+    def tell(self, ispb: str, merchant_id: str, topic: Topic, message: Struct) -> int:
+        """Offer a message without a number to the merchant's clients; returns to how many."""
+        clients = self._listeners(ispb, merchant_id, topic)
+        if clients:
+            self._offer(clients, message)
+        return len(clients)
+
+    async def tell_everybody(self, ispb: str, topic: Topic, message: Struct) -> int:
+        """The same, to the clients of all merchants of an institution."""
+        clients = [
+            client
+            for merchant_id in self.merchants(ispb, topic)
+            for client in self._listeners(ispb, merchant_id, topic)
+        ]
+        for crowd in _crowds(clients):
+            self._offer(crowd, message)
+            await trio.lowlevel.checkpoint()
+        return len(clients)
+
+    def merchants(self, ispb: str, topic: Topic) -> list[str]:
+        """Those of whom a client listens to `topic`."""
+        return list(self._wanted.get((ispb, topic), ()))
+
+    # Who listens.
+
+    def subscribe(
+        self, ispb: str, merchant_id: str, topics: Iterable[Topic] = (Topic.PAYMENTS,)
+    ) -> LiveClient:
         """A client, until its `with` block ends. Raises Refused("too_many_connections")."""
         clients = self._clients.setdefault((ispb, merchant_id), set())
         if len(clients) >= self.clients_max:
@@ -59,16 +106,41 @@ class Hub:
                 "too_many_connections", f"at most {self.clients_max} connections per merchant"
             )
 
-        client = Subscription(self, (ispb, merchant_id))
+        client = LiveClient(self, (ispb, merchant_id), self.queue_size)
         clients.add(client)
         self._connections.labels(institution=ispb).inc()
+        self.want(client, topics)
         return client
+
+    def want(self, client: LiveClient, topics: Iterable[Topic]) -> None:
+        """From now on the client hears of exactly these."""
+        ispb, merchant_id = client.audience
+        wanted = frozenset(topics)
+        for topic in wanted - client.topics:
+            self._wanted.setdefault((ispb, topic), Counter())[merchant_id] += 1
+        for gone in client.topics - wanted:
+            merchants = self._wanted[ispb, gone]
+            merchants[merchant_id] -= 1
+            if not merchants[merchant_id]:
+                del merchants[merchant_id]
+        client.topics = wanted
 
     def close(self) -> None:
         """End the subscriptions there are: the server stops, or is restarted beside us."""
         for clients in self._clients.values():
             for client in clients:
                 client.close()
+
+    def remove(self, client: LiveClient) -> None:
+        """Forget a client; doing it twice is doing it once."""
+        clients = self._clients.get(client.audience)
+        if clients is None or client not in clients:
+            return
+        self.want(client, ())
+        clients.remove(client)
+        self._connections.labels(institution=client.audience[0]).dec()
+        if not clients:
+            del self._clients[client.audience]
 
     def statistics(self) -> HubStatistics:
         return HubStatistics(
@@ -78,55 +150,19 @@ class Hub:
             refetches=self._refetches,
         )
 
-    def remove(self, client: "Subscription") -> None:
-        """Forget a client; doing it twice is doing it once."""
-        clients = self._clients.get(client.audience)
-        if clients is None or client not in clients:
-            return
-        clients.remove(client)
-        self._connections.labels(institution=client.audience[0]).dec()
-        if not clients:
-            del self._clients[client.audience]
+    def _listeners(self, ispb: str, merchant_id: str, topic: Topic) -> list[LiveClient]:
+        clients = self._clients.get((ispb, merchant_id), ())
+        return [client for client in clients if topic in client.topics]
+
+    def _offer(self, clients: Iterable[LiveClient], message: Struct) -> None:
+        self._published += 1
+        text = frame(message)
+        for client in clients:
+            self._refetches += client.offer(text)
+            self._delivered += 1
 
 
-class Subscription:
-    """One client's queue. A context manager: leaving it unsubscribes."""
-
-    def __init__(self, hub: Hub, audience: _Audience) -> None:
-        self.audience = audience
-        self._hub = hub
-        self._waiting: deque[bytes] = deque()
-        self._something = trio.Event()
-        self.closed = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._hub.remove(self)
-
-    def offer(self, message: bytes) -> bool:
-        """Queue `message`; True when the queue was full and became one REFETCH instead."""
-        overflows = len(self._waiting) >= self._hub.queue_size
-        if overflows:
-            self._waiting.clear()
-            message = REFETCH
-        self._waiting.append(message)
-        self._something.set()
-        return overflows
-
-    def close(self) -> None:
-        self.closed = True
-        self._something.set()
-
-    async def receive(self) -> bytes | None:
-        """The next message, as soon as there is one; None once the hub is closed."""
-        while not self._waiting and not self.closed:
-            self._something = trio.Event()
-            await self._something.wait()
-        return None if self.closed else self._waiting.popleft()
+def _crowds(clients: Sequence[LiveClient]) -> Iterator[Sequence[LiveClient]]:
+    """So many as may be woken at once: all of ten thousand held up the loop for four seconds."""
+    for first in range(0, len(clients), WOKEN_AT_ONCE):
+        yield clients[first : first + WOKEN_AT_ONCE]

@@ -138,6 +138,10 @@ class Bus:
         """Never to be done: do not deliver it again."""
         await self._settle([delivery], jetstream.TERM)
 
+    async def hold_many(self, deliveries: Sequence[Delivery]) -> None:
+        """These are being worked on: their ack wait begins anew."""
+        await self._say(deliveries, jetstream.HOLD)
+
     async def backlog(self, consumer: str, stream: str) -> Backlog:
         """How much waits for a consumer."""
         info = await self._administer(f"CONSUMER.INFO.{stream}.{consumer}", {})
@@ -250,12 +254,13 @@ class Bus:
     # -- The hop
 
     async def _settle(self, deliveries: Sequence[Delivery], word: bytes) -> None:
-        if not deliveries:
-            return
+        await self._say(deliveries, word)
+        self._totals.settled += len(deliveries)
 
-        tokens = [delivery.token for delivery in deliveries]
-        await self._hand_over(jetstream.settle, self._link, tokens, word, self._seconds_max)
-        self._totals.settled += len(tokens)
+    async def _say(self, deliveries: Sequence[Delivery], word: bytes) -> None:
+        if deliveries:
+            tokens = [delivery.token for delivery in deliveries]
+            await self._hand_over(jetstream.settle, self._link, tokens, word, self._seconds_max)
 
     async def _administer(self, subject: str, request: dict[str, Any]) -> dict[str, Any]:
         return await self._hand_over(

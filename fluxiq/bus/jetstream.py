@@ -22,7 +22,9 @@ from fluxiq.errors import FluxiqError, Refused, Unavailable
 
 NAK: Final = b"-NAK"
 TERM: Final = b"+TERM"
+HOLD: Final = b"+WPI"  # work in progress: the ack wait begins anew
 ACK: Final = b"+ACK"
+MESSAGE_ID: Final = "Nats-Msg-Id"
 
 # Beyond a pull's own waiting time, for its last word to arrive.
 PULL_GRACE_SECONDS: Final = 1.0
@@ -91,7 +93,7 @@ async def fetch(link: Link, order: PullOrder, seconds_max: float) -> list[Delive
 
 
 async def settle(link: Link, tokens: Sequence[str], word: bytes, seconds_max: float) -> None:
-    """Say `word` (ACK, NAK, TERM) about deliveries; it has taken effect when this returns.
+    """Say `word` (ACK, NAK, TERM, HOLD) about deliveries; it has taken effect when this returns.
 
     A consumer takes these words in order, so an answer is asked for the last one only. A flush
     would not do: the server answers it before the consumer has listened.
@@ -123,7 +125,7 @@ async def administer(
 
 async def _post(link: Link, message: Message) -> "asyncio.Future[Msg | None] | FluxiqError":
     try:
-        return await link.post(message.subject, message.body, {"Nats-Msg-Id": message.message_id})
+        return await link.post(message.subject, message.body, {MESSAGE_ID: message.message_id})
     except Unavailable as error:
         return error
     except nats.errors.MaxPayloadError:
@@ -232,7 +234,14 @@ class _Pull:
 
 def _delivery(message: Msg) -> Delivery:
     sequence, delivered = message.metadata.sequence.stream, message.metadata.num_delivered
-    return Delivery(message.subject, message.data, sequence, delivered, message.reply)
+    return Delivery(
+        subject=message.subject,
+        body=message.data,
+        sequence=sequence,
+        num_delivered=delivered,
+        token=message.reply,
+        message_id=(message.headers or {}).get(MESSAGE_ID, ""),
+    )
 
 
 def _consumer_of(token: str) -> tuple[str, str]:

@@ -19,13 +19,16 @@ class Ack(Struct, frozen=True):
 
 
 class Delivery(Struct, frozen=True):
-    """A message to work on, then to acknowledge. `num_delivered` counts from 1."""
+    """A message to work on, then to acknowledge. `num_delivered` counts from 1; `message_id` is
+    what it was published under, empty when it had none.
+    """
 
     subject: str
     body: bytes
     sequence: int
     num_delivered: int
     token: str  # where its acknowledgement goes
+    message_id: str = ""
 
 
 class BusMessage(Struct, frozen=True):

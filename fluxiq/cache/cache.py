@@ -18,13 +18,17 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from fluxiq.asyncio_host import AsyncioCancelled, AsyncioHost
+from fluxiq.cache.bucket import BUCKET_SCRIPT, BUCKET_SCRIPT_SHA
 from fluxiq.cache.rate import RATE_SCRIPT, RATE_SCRIPT_SHA
+from fluxiq.domain.token_bucket import BucketSize, Spent
 from fluxiq.errors import Unavailable
 from fluxiq.natural_batching import NaturalBatcher
 from fluxiq.ports import RateDecision
 
 CLOSE_SECONDS_MAX: Final = 2.0
 BATCH_LIMIT: Final = 256
+
+_SCRIPTS: Final = {RATE_SCRIPT_SHA: RATE_SCRIPT, BUCKET_SCRIPT_SHA: BUCKET_SCRIPT}
 
 _OUTAGES: Final = (
     OSError,  # TimeoutError too
@@ -128,6 +132,13 @@ class Cache:
         found: bytes | None = await self._ask("GET", name)
         return found
 
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The values in the order of `keys`, None where there is none (any more)."""
+        if not keys:
+            return []
+        found: list[bytes | None] = await self._ask("MGET", *(self._prefix + key for key in keys))
+        return found
+
     async def put(self, key: str, value: bytes, *, ttl_seconds: float) -> None:
         """Keep `value` for `ttl_seconds`, in place of what was there."""
         name, ttl_ms = self._prefix + key, max(1, int(ttl_seconds * 1000))
@@ -144,19 +155,64 @@ class Cache:
         Atomic across processes: one script, in one call. A refused use is not counted.
         `reset_at` is the window's end, and for a refused use the moment it would fit.
         """
-        assert limit > 0, "a bucket allows something"
+        [decision] = await self.allow_all([(bucket, limit)], window_seconds)
+        return decision
+
+    async def allow_all(
+        self, uses: Sequence[tuple[str, int]], window_seconds: int
+    ) -> list[RateDecision]:
+        """Count one use of each bucket, given with its limit, if it fits them all; else of none."""
+        assert uses, "somebody's allowance is asked for"
+        assert all(limit > 0 for _, limit in uses), "a bucket allows something"
         assert window_seconds > 0, "a window has a length"
-        key = f"{self._prefix}rate:{bucket}"
+        keys = [f"{self._prefix}rate:{bucket}" for bucket, _ in uses]
+        limits = [limit for _, limit in uses]
         now_ms = self._now_ms() if self._now_ms is not None else 0
-        allowed, remaining, reset_at_ms = await self._ask(
-            "EVALSHA", RATE_SCRIPT_SHA, 1, key, limit, window_seconds * 1000, now_ms
+        said = await self._ask(
+            "EVALSHA", RATE_SCRIPT_SHA, len(keys), *keys, window_seconds * 1000, now_ms, *limits
         )
-        return RateDecision(
-            allowed=allowed == 1,
-            limit=limit,
-            remaining=remaining,
-            reset_at=-(-reset_at_ms // 1000),
+        return [
+            RateDecision(
+                allowed=said[3 * place] == 1,
+                limit=limit,
+                remaining=said[3 * place + 1],
+                reset_at=-(-said[3 * place + 2] // 1000),
+            )
+            for place, limit in enumerate(limits)
+        ]
+
+    async def spend(
+        self, bucket: str, size: BucketSize, cost: int, *, in_debt: bool = False
+    ) -> Spent:
+        """Take `cost` tokens out of `bucket` if they are there, or in any case when `in_debt`.
+
+        Atomic across processes: one script, in one call. Refused tokens are not taken.
+        """
+        assert size.capacity > 0, "a bucket holds something"
+        assert size.per_minute > 0, "a bucket fills by itself"
+        key = f"{self._prefix}bucket:{bucket}"
+        now_ms = self._now_ms() if self._now_ms is not None else 0
+        allowed, left, wait_ms = await self._ask(
+            "EVALSHA",
+            BUCKET_SCRIPT_SHA,
+            1,
+            key,
+            size.capacity,
+            size.per_minute,
+            cost,
+            int(in_debt),
+            now_ms,
         )
+        return Spent(allowed=allowed == 1, left=left, wait_ms=wait_ms)
+
+    async def table(self, key: str) -> dict[str, bytes]:
+        """Every field of a table, none where there is no table."""
+        said: dict[bytes, bytes] = await self._ask("HGETALL", self._prefix + key)
+        return {field.decode(): value for field, value in said.items()}
+
+    async def put_field(self, key: str, field: str, value: bytes) -> None:
+        """Write one field of a table, for good."""
+        await self._ask("HSET", self._prefix + key, field, value)
 
     async def administer(self, *command: str | int) -> Any:
         """Run a command as it is, without the prefix: for what an administrator sets up."""
@@ -212,7 +268,8 @@ class Cache:
             # A server that has restarted has forgotten its scripts: this one is said in full.
             for index, answer in enumerate(answers):
                 if isinstance(answer, exceptions.NoScriptError):
-                    answers[index] = await self._client.eval(RATE_SCRIPT, *commands[index][2:])
+                    _, sha, *arguments = commands[index]
+                    answers[index] = await self._client.eval(_SCRIPTS[sha], *arguments)
             return answers
 
     def _unavailable(self, message: str) -> Unavailable:

@@ -42,10 +42,13 @@ FILES: Final[Mapping[str, tuple[str, ...]]] = {
     "operate_platform": ("log-level", "drain", "undrain", "ask"),
     "diagnose": ("crashes", "crash", "hogs"),
     "breaker": ("breaker",),
+    "jobs": ("jobs",),
+    "dead_letters": ("dead-letters",),
     "ledger": ("ledger",),
     "verify": ("verify",),
     "simulate": ("simulate",),
     "bench": ("bench",),
+    "openapi": ("openapi",),
 }
 
 

@@ -19,7 +19,10 @@ from rich.table import Table
 from fluxiq.commands.bench_actors import FAMILIES, Effort, measure_actors
 from fluxiq.commands.bench_ledger import FAMILIES as LEDGER_FAMILIES
 from fluxiq.commands.bench_ledger import LedgerEffort, measure_ledger
-from fluxiq.commands.bench_payments import measure_payments
+from fluxiq.commands.bench_ledger.stoppable import run
+from fluxiq.commands.bench_payments import FAMILIES as PAYMENT_FAMILIES
+from fluxiq.commands.bench_payments import PaymentsEffort, measure_payments
+from fluxiq.commands.bench_sockets import measure_sockets
 from fluxiq.commands.figures import Report
 
 ROUNDS = 7
@@ -35,11 +38,33 @@ def bench() -> None:
 
 @bench.command()
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures here.")
-@click.option("--payments", default=2000, show_default=True, help="Of each kind.")
-@click.option("--callers", default=64, show_default=True, help="Requests in flight.")
-def payments(file: Path | None, payments: int, callers: int) -> None:
-    """Charges and payouts accepted per second, and the time until each has ended."""
-    figures = trio.run(measure_payments, payments, callers)
+@click.option(
+    "--payments", default=2000, show_default=True, type=click.IntRange(1), help="Of each kind."
+)
+@click.option(
+    "--callers", default=64, show_default=True, type=click.IntRange(1), help="Requests in flight."
+)
+@click.option("--quick", is_flag=True, help="The shape, no figures to quote.")
+@click.option(
+    "--only", multiple=True, type=click.Choice(list(PAYMENT_FAMILIES)), help="May be repeated."
+)
+def payments(
+    file: Path | None, payments: int, callers: int, quick: bool, only: tuple[str, ...]
+) -> None:
+    """Payments per second and their CPU, how long a caller or a merchant waits, beside an echo."""
+    effort = PaymentsEffort(payments=payments, callers=callers, quick=quick)
+    figures = run(measure_payments, effort, only)
+    _publish(Report(machine=_machine(), figures=figures), file)
+
+
+@bench.command()
+@click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures here.")
+@click.option("--clients", default=10_000, show_default=True, type=click.IntRange(1))
+@click.option("--events", default=5, show_default=True, type=click.IntRange(1))
+@click.option("--rest-seconds", default=60.0, show_default=True, type=click.FloatRange(1.0))
+def sockets(file: Path | None, clients: int, events: int, rest_seconds: float) -> None:
+    """Idle websockets: what each takes, what they take at rest, one event for all of them."""
+    figures = trio.run(measure_sockets, clients, events, rest_seconds)
     _publish(Report(machine=_machine(), figures=figures), file)
 
 

@@ -11,9 +11,10 @@ from actors.platform import Platform
 from fluxiq.services.enroll import enroll_merchant
 
 # Valid by their check digits, and belonging to nobody: the numbers of BACEN's own examples.
+# Companies: a natural person would have a limit at night, and a demo at 23:00 an end of its own.
 _PEOPLE = (
-    ("Café Aurora", "52998224725", "Curitiba"),
-    ("Livraria Boreal", "12345678909", "Recife"),
+    ("Café Aurora", "00038166000105", "Curitiba"),
+    ("Livraria Boreal", "12ABC34501DE35", "Recife"),
 )
 
 

@@ -40,6 +40,8 @@ async def _main() -> None:
         body_bytes_max=1_048_576,
         request_seconds_max=30.0,
         public_url="",
+        trusted_proxies=(),
+        sockets_per_merchant=1,
     )
     await serve(echo_app(), http, task_status=_Say())
 

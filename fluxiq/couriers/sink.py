@@ -78,6 +78,7 @@ class Sink:
         self.verified = 0
         self.refused = 0
         self.failed = 0
+        self.slow_seconds = 0.0  # a delivery waits for its answer so long
         self._secrets: set[str] = set()
         self._failing = Failing(0)
         self._news = trio.Event()
@@ -108,6 +109,7 @@ class Sink:
     async def answer(self, request: Request) -> Response:
         match request.method, request.path:
             case "POST", path if path == HOOK or path.startswith(HOOK + "/"):
+                await trio.sleep(self.slow_seconds)
                 return self._receive(request)
             case "POST", "/trust":
                 return self._told_to(request, Trusting)

@@ -78,6 +78,7 @@ class IdPrefix(StrEnum):
     DELIVERY = "dlv"
     REQUEST = "req"
     JOB = "job"
+    MED = "med"
 
 
 class EndToEndId(Struct, frozen=True, kw_only=True):

@@ -44,7 +44,9 @@ def classify(text: str, *, field: str = "pix_key") -> tuple[KeyKind, str]:
         if _VALID[kind](normalised):
             return kind, normalised
 
-    raise Refused("invalid_pix_key", "not a PIX key of any kind", field=field)
+    meant = _meant(text)
+    kind_meant = "any kind" if meant is None else f"kind {meant}"
+    raise Refused("invalid_pix_key", f"not a PIX key of {kind_meant}", field=field)
 
 
 def parse_key(kind: KeyKind | str, text: str, *, field: str = "pix_key") -> str:
@@ -96,6 +98,18 @@ def _normalise(kind: KeyKind, text: str) -> str:
             return text.translate(_PHONE_PUNCTUATION)
         case KeyKind.EMAIL | KeyKind.EVP:
             return text.strip().lower()
+
+
+def _meant(text: str) -> KeyKind | None:
+    """What somebody who wrote `text` wanted to write, for the refusal of what is none."""
+    if text.startswith("+"):
+        return KeyKind.PHONE
+    if "@" in text:
+        return KeyKind.EMAIL
+
+    bare = text.translate(_DOCUMENT_PUNCTUATION)
+    lengths = {11: KeyKind.CPF, 14: KeyKind.CNPJ, 32: KeyKind.EVP}
+    return lengths.get(len(bare)) if bare.isalnum() else None
 
 
 def _is_phone(key: str) -> bool:

@@ -11,7 +11,9 @@ from msgspec import Struct
 
 
 class Reason(Struct, frozen=True):
-    """A BACEN reject code in our words. `code` is public and stable; both texts end with a dot."""
+    """A reject code in our words. `code` is public and stable; both texts end with a dot. `bacen`
+    is empty where nobody asked BACEN: we refused ourselves.
+    """
 
     bacen: str
     code: str
@@ -136,7 +138,46 @@ _CATALOGUE = (
     ),
 )
 
+# What fails here, before any provider is asked.
+_OURS = (
+    Reason(
+        "",
+        "insufficient_funds",
+        "O saldo disponível da conta não cobre o pagamento.",
+        "The account's available balance does not cover the payment.",
+    ),
+    Reason(
+        "",
+        "account_not_active",
+        "A conta de origem está bloqueada ou inativa.",
+        "The paying account is blocked or inactive.",
+    ),
+    Reason(
+        "",
+        "pix_key_not_found",
+        "A chave Pix de destino não existe mais.",
+        "The recipient's PIX key does not exist any more.",
+    ),
+    Reason(
+        "",
+        "recipient_changed",
+        "A chave Pix de destino passou a ser de outra pessoa.",
+        "The recipient's PIX key belongs to somebody else by now.",
+    ),
+    Reason(
+        "",
+        "schedule_missed",
+        "O dia agendado passou sem que o pagamento pudesse ser feito.",
+        "The scheduled day passed before the payment could be made.",
+    ),
+)
+
 REASONS: Mapping[str, Reason] = MappingProxyType({reason.bacen: reason for reason in _CATALOGUE})
+
+# By our code; we refuse a refund in BACEN's words before it would.
+OUR_REASONS: Mapping[str, Reason] = MappingProxyType(
+    {reason.code: reason for reason in (*_CATALOGUE, *_OURS)}
+)
 
 UNKNOWN_CODE = "rejected"
 
@@ -152,3 +193,9 @@ def reason_for(bacen: str | None) -> Reason:
         return known
 
     return Reason(code, UNKNOWN_CODE, "O pagamento foi recusado.", "The payment was refused.")
+
+
+def explain(failure_code: str, bacen: str | None) -> Reason:
+    """The texts of a failure on record: our code, and BACEN's where a provider named one."""
+    ours = OUR_REASONS.get(failure_code) if bacen is None else None
+    return ours or reason_for(bacen)

@@ -99,6 +99,7 @@ def _judge(notice: Notice, charge: Charge | None, settled_at: datetime) -> Recei
         return ReceiptReason.LATE
 
     if notice.amount != charge.amount:
-        return ReceiptReason.WRONG_AMOUNT
+        is_less = notice.amount < charge.amount
+        return ReceiptReason.UNDERPAID if is_less else ReceiptReason.OVERPAID
 
     return ReceiptReason.PAYS_CHARGE

@@ -1,6 +1,6 @@
 """The records that walk through the rooms. Frozen; money in centavos; times are aware, in UTC."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum, StrEnum
 from typing import Any
 
@@ -32,7 +32,7 @@ class Merchant(Struct, frozen=True, kw_only=True):
 
 
 class ApiKey(Struct, frozen=True, kw_only=True):
-    """A merchant's key; only the keyed hash of its text is stored."""
+    """A merchant's key; of its text only the keyed hash and the last four characters are stored."""
 
     id: str  # key_…
     merchant_id: str
@@ -41,6 +41,11 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     permissions: tuple[str, ...]
     created_at: datetime
     revoked_at: datetime | None = None
+    expires_at: datetime | None = None  # None: never
+    last_characters: str = ""  # unknown of keys from before these were kept
+
+    def works_at(self, now: datetime) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 class AccountStatus(StrEnum):
@@ -60,6 +65,7 @@ class Account(Struct, frozen=True, kw_only=True):
     status: AccountStatus
     created_at: datetime
     metadata: Json = {}
+    block_reason: str | None = None  # while it is blocked
 
 
 class PixKey(Struct, frozen=True, kw_only=True):
@@ -102,6 +108,7 @@ class Charge(Struct, frozen=True, kw_only=True):
     created_at: datetime
     paid_at: datetime | None = None
     end_to_end_id: str | None = None
+    refunded_amount: int = 0  # of completed refunds
     metadata: Json = {}
 
 
@@ -111,7 +118,8 @@ class ReceiptReason(StrEnum):
     PAYS_CHARGE = "pays_charge"
     NO_CHARGE = "no_charge"
     LATE = "late"
-    WRONG_AMOUNT = "wrong_amount"
+    UNDERPAID = "underpaid"
+    OVERPAID = "overpaid"
     CHARGE_ALREADY_PAID = "charge_already_paid"
     CHARGE_CANCELLED = "charge_cancelled"
     UNIDENTIFIED = "unidentified"
@@ -136,8 +144,11 @@ class Receipt(Struct, frozen=True, kw_only=True):
 
 
 class PayoutStage(StrEnum):
-    """Where a payout stands; callers see only the status that a stage belongs to."""
+    """Where a payout stands, and a refund: both are orders to a provider. Callers see only the
+    status that a stage belongs to. Only payouts are scheduled, cancelled and returned.
+    """
 
+    SCHEDULED = "scheduled"
     CREATED = "created"
     HELD = "held"
     SENT = "sent"
@@ -145,6 +156,7 @@ class PayoutStage(StrEnum):
     CONFIRMED = "confirmed"
     FAILED = "failed"
     RETURNED = "returned"
+    CANCELLED = "cancelled"
 
 
 class Recipient(Struct, frozen=True, kw_only=True):
@@ -168,7 +180,64 @@ class Payout(Struct, frozen=True, kw_only=True):
     updated_at: datetime
     failure_code: str | None = None  # ours, from domain.reasons
     reason_code: str | None = None  # BACEN's
+    returned_amount: int = 0  # what the payee's institution gave back
+    scheduled_for: date | None = None  # a day in São Paulo; None: it was for at once
     metadata: Json = {}
+
+    @property
+    def order_id(self) -> str:
+        """Its name at the provider and in SPI."""
+        return self.end_to_end_id
+
+
+# Money that goes back: SPI's returns (pacs.004), out of our accounts and into them.
+
+
+class RefundReason(StrEnum):
+    """Why a merchant gives money back; `domain.refund` has BACEN's codes."""
+
+    CUSTOMER = "customer"
+    OPERATIONAL = "operational"
+    FRAUD = "fraud"
+    CASH = "cash"
+
+
+class Refund(Struct, frozen=True, kw_only=True):
+    """All or a part of a receipt, given back to its payer. `end_to_end_id` is the receipt's;
+    `charge_id` the charge that the receipt paid, if it paid one.
+    """
+
+    id: str  # ref_…
+    merchant_id: str
+    account_id: str
+    end_to_end_id: str
+    return_id: str
+    charge_id: str | None
+    amount: int
+    reason: RefundReason
+    description: str
+    stage: PayoutStage
+    created_at: datetime
+    updated_at: datetime
+    failure_code: str | None = None  # ours, from domain.reasons
+    reason_code: str | None = None  # BACEN's
+    metadata: Json = {}
+
+    @property
+    def order_id(self) -> str:
+        """Its name at the provider and in SPI."""
+        return self.return_id
+
+
+class PayoutReturn(Struct, frozen=True, kw_only=True):
+    """All or a part of a payout, given back by the payee's institution: once per return id."""
+
+    return_id: str
+    payout_id: str
+    amount: int
+    reason_code: str | None  # BACEN's
+    transfer_id: int
+    returned_at: datetime
 
 
 # What a provider tells us.
@@ -178,10 +247,15 @@ class NoticeKind(Enum):
     RECEIVED = "received"
     CONFIRMED = "confirmed"
     REJECTED = "rejected"
+    RETURNED = "returned"
 
 
 class Notice(Struct, frozen=True, kw_only=True):
-    """One thing a provider said. `event_id` is the provider's own, unique per thing said."""
+    """One thing a provider said. `event_id` is the provider's own, unique per thing said.
+
+    Of an order that ended, `end_to_end_id` is the order's id: a refund's is its return id (D…).
+    RETURNED: `amount` of the payout `end_to_end_id` came back as `return_id`.
+    """
 
     event_id: str
     kind: NoticeKind
@@ -192,6 +266,8 @@ class Notice(Struct, frozen=True, kw_only=True):
     txid: str | None = None
     payer: Person | None = None
     reason_code: str | None = None
+    return_id: str | None = None
+    payer_message: str | None = None  # what the payer wrote beside the money
 
 
 class InboxEntry(Struct, frozen=True, kw_only=True):
@@ -216,7 +292,17 @@ class Event(Struct, frozen=True, kw_only=True):
     data: Any  # a record or plain data that JSON can say
 
 
+class DisabledReason(StrEnum):
+    """Why nothing is sent to an endpoint any more."""
+
+    MERCHANT = "merchant"
+    GONE = "gone"  # it answered 410
+    FAILING = "failing"  # nothing was delivered for too long
+
+
 class WebhookEndpoint(Struct, frozen=True, kw_only=True):
+    """Where a merchant is told of events. A deleted one stays on record, and is disabled too."""
+
     id: str  # whk_…
     merchant_id: str
     url: str
@@ -224,6 +310,13 @@ class WebhookEndpoint(Struct, frozen=True, kw_only=True):
     secret: str  # whsec_…
     created_at: datetime
     disabled_at: datetime | None = None
+    disabled_reason: DisabledReason | None = None
+    description: str = ""
+    ordered: bool = False  # one event at a time, in the order of their times
+    previous_secret: str | None = None  # signs too, until the overlap of a rotation is over
+    previous_secret_until: datetime | None = None
+    failing_since: datetime | None = None  # the first failure since the last success
+    deleted_at: datetime | None = None
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -236,6 +329,12 @@ class Delivery(Struct, frozen=True, kw_only=True):
     body: bytes
     attempt: int
     reference: str | None  # the end-to-end id whose walk it belongs to
+    attempts_before: int = 0  # those before it was asked to be sent again
+
+    @property
+    def try_number(self) -> int:
+        """Which attempt of the retry schedule this is, from 1: asking again starts it over."""
+        return self.attempt - self.attempts_before
 
 
 class OutboxEntry(Struct, frozen=True, kw_only=True):

@@ -29,7 +29,7 @@ TRANSITIONS: Mapping[tuple[PayoutStage, PayoutEvent], PayoutStage] = MappingProx
     {
         step: target
         for step, target in payouts.TRANSITIONS.items()
-        if target is not PayoutStage.RETURNED
+        if target is not PayoutStage.RETURNED and step[0] is not PayoutStage.SCHEDULED
     }
 )
 

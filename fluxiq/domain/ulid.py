@@ -14,6 +14,9 @@ MILLISECONDS_MAX = (1 << 48) - 1
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUE_OF = {character: value for value, character in enumerate(_ALPHABET)}
+# Two characters at a time: ids are made several times for each payment.
+_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+_PAIR_SHIFTS = tuple(range(120, -1, -10))
 _CANONICAL = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
@@ -39,7 +42,7 @@ def is_ulid(text: str) -> bool:
 def encode_128(value: int) -> str:
     """26 characters of Crockford's base 32, most significant first, zero padded."""
     assert 0 <= value < 1 << 128, "not a number of 128 bits"
-    return "".join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[value >> shift & 1023] for shift in _PAIR_SHIFTS])
 
 
 def decode_128(text: str) -> int:

@@ -10,12 +10,12 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from fluxiq.domain.limits import Bounds
 from fluxiq.domain.records import (
     Account,
     ApiKey,
     Balance,
     Charge,
-    Delivery,
     Event,
     Hold,
     InboxEntry,
@@ -28,11 +28,12 @@ from fluxiq.domain.records import (
     PixKey,
     Receipt,
     Recipient,
+    Refund,
     Step,
     Transfer,
     TransferStatus,
-    WebhookEndpoint,
 )
+from fluxiq.domain.token_bucket import BucketSize, Spent
 
 
 class Clock(Protocol):
@@ -86,6 +87,17 @@ class OrderAnswer(Struct, frozen=True, kw_only=True):
     reason_code: str | None = None  # BACEN's, when rejected
 
 
+class Callback(Struct, frozen=True, kw_only=True):
+    """A call that claims to be a provider's. Names of `headers` are in lower case; of one that is
+    there twice, the values stand behind each other as RFC 9110 (5.3) joins them.
+    """
+
+    headers: Mapping[str, str]
+    body: bytes
+    remote: str = ""  # the address that connected to us: the provider's, or a proxy of ours
+    query: str = ""  # as sent, without the question mark
+
+
 class Provider(Directory, Protocol):
     """One gateway connection to a PIX provider."""
 
@@ -95,11 +107,16 @@ class Provider(Directory, Protocol):
         Raises Unknown when no answer came, Unavailable only when it certainly did not leave.
         """
 
-    async def enquire(self, end_to_end_id: str) -> OrderAnswer:
-        """What became of an order. Raises Unavailable."""
+    async def send_refund(self, refund: Refund) -> OrderAnswer:
+        """Order a refund, as `send`; the same return id on every try."""
 
-    def verify_callback(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
-        """Raises Refused("signature_invalid") unless the provider signed these bytes lately."""
+    async def enquire(self, order_id: str) -> OrderAnswer:
+        """What became of an order: a payment's by its end-to-end id, a refund's by its return id.
+        Raises Unavailable.
+        """
+
+    def verify_callback(self, callback: Callback, now: datetime) -> None:
+        """Raises Refused("signature_invalid") unless it is the provider who calls."""
 
     def parse_notices(self, body: bytes) -> list[Notice]:
         """What the provider says, one or several things. Raises Refused naming the field."""
@@ -112,6 +129,7 @@ class RateDecision(Struct, frozen=True, kw_only=True):
     limit: int
     remaining: int
     reset_at: int
+    local: bool = False  # counted by this process alone: Redis is away
 
 
 class Cache(Protocol):
@@ -119,10 +137,25 @@ class Cache(Protocol):
 
     async def get(self, key: str) -> bytes | None: ...
 
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The values in the order of `keys`, in one round trip."""
+
     async def put(self, key: str, value: bytes, *, ttl_seconds: int) -> None: ...
 
     async def allow(self, bucket: str, limit: int, window_seconds: int) -> RateDecision:
         """Count one use of `bucket`; atomic across processes."""
+
+    async def allow_all(
+        self, uses: Sequence[tuple[str, int]], window_seconds: int
+    ) -> list[RateDecision]:
+        """Count one use of each bucket, given with its limit, if it fits them all; else of none."""
+
+    async def spend(
+        self, bucket: str, size: BucketSize, cost: int, *, in_debt: bool = False
+    ) -> Spent:
+        """Take tokens out of `bucket` if they are there, or in any case when `in_debt`; atomic
+        across processes.
+        """
 
 
 class Idempotency(Struct, frozen=True, kw_only=True):
@@ -148,9 +181,12 @@ class ChargeOpening(Struct, frozen=True, kw_only=True):
 
 
 class PayoutOpening(Struct, frozen=True, kw_only=True):
+    """An intent. With `bounds` it uses up its account's limits, or is not written."""
+
     payout: Payout
     idempotency: Idempotency
     steps: tuple[Step, ...]
+    bounds: Bounds | None = None
 
 
 class Fresh(Struct, frozen=True):
@@ -174,6 +210,12 @@ class Running(Struct, frozen=True):
 
 class Differs(Struct, frozen=True):
     """The key was used for another body."""
+
+
+class Limited(Struct, frozen=True):
+    """Nothing was written: it, with the others of its account that were asked for at once, does not
+    fit into the account's limits, or these are no longer what `bounds` says.
+    """
 
 
 Opening = Fresh | Replay | Running | Differs
@@ -247,17 +289,6 @@ class Books(Struct, frozen=True, kw_only=True):
     mismatches: tuple[str, ...]  # payments whose record and ledger disagree, in words
 
 
-class DeliveryAttempt(Struct, frozen=True, kw_only=True):
-    """How one attempt ended. Neither delivered nor `retry_at`: given up."""
-
-    delivery: Delivery
-    at: datetime
-    delivered: bool
-    status: int | None  # HTTP status, None when there was no answer
-    error: str = ""
-    retry_at: datetime | None = None
-
-
 class Store(Protocol):
     """The records of one institution. Every method is one transaction; twice is once."""
 
@@ -311,7 +342,7 @@ class Store(Protocol):
 
     # PIX out
 
-    async def open_payout(self, opening: PayoutOpening) -> Opening: ...
+    async def open_payout(self, opening: PayoutOpening) -> Opening | Limited: ...
 
     async def settle_hold(self, settled: HoldSettled) -> Archived: ...
 
@@ -335,10 +366,6 @@ class Store(Protocol):
 
     # telling
 
-    async def add_endpoint(self, endpoint: WebhookEndpoint) -> None: ...
-
-    async def endpoints(self, merchant_id: str | None = None) -> list[WebhookEndpoint]: ...
-
     async def record_steps(self, steps: Sequence[Step]) -> None: ...
 
     async def payment_owner(self, end_to_end_id: str) -> str | None:
@@ -357,16 +384,3 @@ class Store(Protocol):
         """Announcements of events are done with; announcements of work come back later unless the
         work's own archive removes them first (10 s, doubling to 5 min).
         """
-
-    # what is owed to merchants
-
-    async def claim_deliveries(
-        self, endpoint_id: str, now: datetime, lease_seconds: float, limit: int
-    ) -> list[Delivery]:
-        """Due deliveries, each counted as one attempt and leased against a second sender."""
-
-    async def finish_deliveries(
-        self, attempts: Sequence[DeliveryAttempt], steps: Sequence[Step]
-    ) -> None: ...
-
-    async def next_delivery_at(self, endpoint_id: str) -> datetime | None: ...

@@ -12,6 +12,7 @@ from fluxiq.ports import (
     Differs,
     HoldSettled,
     Idempotency,
+    Limited,
     Opening,
     Page,
     PayoutOpening,
@@ -77,8 +78,12 @@ class Payments(Protocol):
     ) -> list[Replay | Running | Differs | None]:
         """What became of the requests under these keys, in their order; None: the key is free."""
 
-    async def open_payouts(self, openings: Sequence[PayoutOpening]) -> list[Opening]:
-        """Write the intents whose keys are free, in one statement. Of equal keys the first wins."""
+    async def open_payouts(self, openings: Sequence[PayoutOpening]) -> list[Opening | Limited]:
+        """Write the intents whose keys are free, in one statement. Of equal keys the first wins.
+
+        Those that have bounds and go out of one account fit all, and then count into its limits, or
+        are all Limited.
+        """
 
     async def settle_holds(self, batch: Sequence[HoldSettled]) -> list[Archived]:
         """Write down what the vault said of these payouts, in one statement."""

@@ -23,7 +23,9 @@ async def show_account(tenant: Tenant, merchant_id: str, account_id: str) -> Acc
 
 async def show_balance(tenant: Tenant, merchant_id: str, account_id: str) -> BalanceView:
     """Both ledger accounts at one moment, so that money on its way between them is seen once."""
-    account = await find_account(tenant, merchant_id, account_id)
+    account = await remembered_account(tenant, account_id)
+    if account is None or account.merchant_id != merchant_id:
+        raise account_not_found(account_id)
     blocked_id = blocked_ledger_id(tenant.ispb, account.id)
     balances = await tenant.ledger.balances([account.ledger_id, blocked_id])
     return balance_view(balances[account.ledger_id], balances.get(blocked_id), tenant.clock.now())
@@ -37,6 +39,17 @@ async def find_account(
     if account is None or account.merchant_id != merchant_id:
         raise account_not_found(account_id, field=field)
     return account
+
+
+async def remembered_account(tenant: Tenant, account_id: str) -> Account | None:
+    """Whose it is and where its money is, which never changes; its status is a second old."""
+
+    async def find() -> tuple[Account, ...] | None:
+        account = await tenant.store.find_account(account_id)
+        return None if account is None else (account,)
+
+    found = await tenant.recent_accounts.get(account_id, find)
+    return None if found is None else found[0]
 
 
 async def working_account(

@@ -5,13 +5,14 @@ does not know the order is it sent once more. No answer at all leaves the order 
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Generic
 
 import msgspec
 import trio
 
-from fluxiq.domain.records import PayoutStage, Room, Step
+from fluxiq.domain.payout import TERMINAL
+from fluxiq.domain.records import Payout, PayoutStage, Refund, Room, Step
 from fluxiq.errors import Unavailable, Unknown
 from fluxiq.ports import OrderAnswer
 from fluxiq.services.orders import O, OrderKind, Verdict
@@ -21,6 +22,9 @@ from fluxiq.services.tenant import Tenant
 # An order waits for its worker for less than this, or was announced before: the outbox comes back
 # after 10 s. Then an earlier try may have reached the provider without being written down.
 FRESH_SECONDS = 8.0
+
+# Of one account, whose payees may be slow: half of what a link has (settings_providers.LinkLimits).
+AT_ONCE = 32
 
 _OPEN = {PayoutStage.HELD, PayoutStage.SENT, PayoutStage.IN_DOUBT}
 
@@ -42,6 +46,10 @@ async def dispatch_orders(
     `redelivered` says that an earlier try may have reached the provider before it was written down.
     """
     known = await kind.find(tenant, order_ids)
+    over = [order.id for order in known.values() if order.stage in TERMINAL]
+    if over:
+        await tenant.dead_letters.close(over)  # said again after their end, by a replay
+
     waiting = [order for order in known.values() if order.stage in _OPEN]
     tried = await _together(tenant, kind, waiting, ask_first=redelivered)
     await _write_down(tenant, kind, tried)
@@ -59,14 +67,15 @@ async def enquire_orders(tenant: Tenant, kind: OrderKind[O], limit: int) -> int:
 async def _together(
     tenant: Tenant, kind: OrderKind[O], waiting: Sequence[O], *, ask_first: bool
 ) -> list[_Tried[O]]:
-    """All at once: the provider link bounds how many are under way."""
+    """Many at once, yet not so many that the provider link has no room for others."""
     tried: list[_Tried[O]] = []
+    room = trio.CapacityLimiter(AT_ONCE)
 
     async def attempt(order: O) -> None:
         entered = tenant.clock.now()
-        stale = entered - order.updated_at > timedelta(seconds=FRESH_SECONDS)
-        asks = ask_first or stale or order.stage is not PayoutStage.HELD
-        answer, stage = await (_ask if asks else _send)(tenant, kind, order)
+        asks = ask_first or order.stage is not PayoutStage.HELD or _is_stale(order, entered)
+        async with room:
+            answer, stage = await (_ask if asks else _send)(tenant, kind, order)
         detail = answer.state if answer is not None else stage.value
         gate = Step(
             order.order_id,
@@ -83,6 +92,10 @@ async def _together(
         for order in waiting:
             nursery.start_soon(attempt, order)
     return tried
+
+
+def _is_stale(order: Payout | Refund, now: datetime) -> bool:
+    return now - order.updated_at > timedelta(seconds=FRESH_SECONDS)
 
 
 async def _send(
@@ -104,6 +117,9 @@ async def _ask(
     except Unavailable:
         return None, order.stage
     if answer.state == "not_found":
+        # A message dies only after several tries: one that is sent without asking is too young.
+        if await tenant.dead_letters.discarded([order.id]):
+            return answer, order.stage
         return await _send(tenant, kind, order)
     return answer, PayoutStage.SENT
 

@@ -16,7 +16,7 @@ from fluxiq.domain.records import (
     Merchant,
     PixKey,
 )
-from fluxiq.services.authenticate import new_key
+from fluxiq.services.authenticate import last_characters, new_key
 from fluxiq.services.messages.accounts import account_view
 from fluxiq.services.tenant import Tenant
 
@@ -80,6 +80,7 @@ async def enroll_merchant(
             key_hash=tenant.key_hash(text),
             permissions=permissions,
             created_at=now,
+            last_characters=last_characters(text),
         )
     )
     return Enrolled(

@@ -33,9 +33,12 @@ _NO_FUNDS = {TransferStatus.EXCEEDS_CREDITS, TransferStatus.ID_ALREADY_FAILED}
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """The message in the post room: this payout is held and wants to be sent."""
+    """The message in the post room: this payout is held and wants to be sent. `account_id` is
+    empty in messages from before accounts had lanes.
+    """
 
     end_to_end_id: str
+    account_id: str = ""
 
 
 async def hold_payouts(tenant: Tenant, intents: Sequence[Intent]) -> list[Answer | Refused]:
@@ -73,12 +76,22 @@ async def hold_payouts(tenant: Tenant, intents: Sequence[Intent]) -> list[Answer
     return [answer for _, answer in settled]
 
 
+def order_draft(tenant: Tenant, payout: Payout) -> OutboxDraft:
+    """The message that announces a held payout to the worker of its account."""
+    order = Order(end_to_end_id=payout.end_to_end_id, account_id=payout.account_id)
+    return OutboxDraft(
+        subject=tenant.subject("pix", "out", tenant.partition(payout.account_id)),
+        reference=payout.end_to_end_id,
+        body=encode(order),
+    )
+
+
 def _steps(
     payout: Payout, hold: Transfer, status: TransferStatus, entered: datetime, now: datetime
 ) -> tuple[Step, ...]:
     said = f"hold {tb_id_text(hold.id)} {status}"
     return (
-        Step(payout.end_to_end_id, Room.ARCHIVE, payout.created_at, entered, "intent"),
+        Step(payout.end_to_end_id, Room.ARCHIVE, payout.updated_at, entered, "intent"),
         Step(payout.end_to_end_id, Room.VAULT, entered, now, said),
     )
 
@@ -103,11 +116,7 @@ def _accepted(
         hold=Hold(payout_id=payout.id, at=now),
         event=_event(tenant, payout, "pix.payout.processing", now, view),
         response=body,
-        order=OutboxDraft(
-            subject=tenant.subject("pix", "out", tenant.partition(payout.account_id)),
-            reference=payout.end_to_end_id,
-            body=encode(Order(end_to_end_id=payout.end_to_end_id)),
-        ),
+        order=order_draft(tenant, payout),
         steps=steps,
     )
     return settled, Answer(body=body)

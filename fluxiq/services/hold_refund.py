@@ -21,9 +21,12 @@ _FULL = {TransferStatus.EXCEEDS_CREDITS, TransferStatus.ID_ALREADY_FAILED}
 
 
 class RefundOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """The message in the post room: this refund is held and wants to be sent."""
+    """The message in the post room: this refund is held and wants to be sent. `account_id` is
+    empty in messages from before accounts had lanes.
+    """
 
     return_id: str
+    account_id: str = ""
 
 
 async def hold_refund(tenant: Tenant, refund: Refund) -> Answer:
@@ -34,7 +37,7 @@ async def hold_refund(tenant: Tenant, refund: Refund) -> Answer:
     account = await tenant.store.find_account(refund.account_id)
     assert account is not None, f"{refund.id} names an account that does not exist"
     entered = tenant.clock.now()
-    await _open_limit(tenant, refund.end_to_end_id)
+    await open_limit(tenant, refund.end_to_end_id)
     limit, money = refund_postings.refund_hold(
         tenant.ispb, tenant.institution.ledger, refund, account.ledger_id
     )
@@ -60,18 +63,17 @@ async def hold_refund(tenant: Tenant, refund: Refund) -> Answer:
     raise await _refuse(tenant, failed, refusal, steps)
 
 
-def refund_event(tenant: Tenant, refund: Refund, kind: str) -> Event:
-    """The event `kind` of a refund that has just changed."""
-    return Event(
-        id=tenant.ids.new("evt"),
-        merchant_id=refund.merchant_id,
-        type=kind,
-        created_at=refund.updated_at,
-        data=refund_view(refund),
+def refund_draft(tenant: Tenant, refund: Refund) -> OutboxDraft:
+    """The message that announces a held refund to the worker of its account."""
+    order = RefundOrder(return_id=refund.return_id, account_id=refund.account_id)
+    return OutboxDraft(
+        subject=tenant.subject("pix", "refund", tenant.partition(refund.account_id)),
+        reference=refund.return_id,
+        body=encode(order),
     )
 
 
-async def _open_limit(tenant: Tenant, end_to_end_id: str) -> None:
+async def open_limit(tenant: Tenant, end_to_end_id: str) -> None:
     """Have the receipt's limit credited; nothing happens from its second refund on.
 
     In a request of its own: a hold that is refused must mean that the limit is used up, and not
@@ -94,6 +96,17 @@ async def _open_limit(tenant: Tenant, end_to_end_id: str) -> None:
     assert status.stands, f"the ledger answered {status} to the refund limit of {end_to_end_id}"
 
 
+def refund_event(tenant: Tenant, refund: Refund, kind: str) -> Event:
+    """The event `kind` of a refund that has just changed."""
+    return Event(
+        id=tenant.ids.new("evt"),
+        merchant_id=refund.merchant_id,
+        type=kind,
+        created_at=refund.updated_at,
+        data=refund_view(refund),
+    )
+
+
 async def _accept(tenant: Tenant, held: Refund, steps: tuple[Step, ...]) -> Answer:
     body = encode(Data(refund_view(held)))
     await _file(
@@ -102,11 +115,7 @@ async def _accept(tenant: Tenant, held: Refund, steps: tuple[Step, ...]) -> Answ
             refund=held,
             event=refund_event(tenant, held, "pix.refund.requested"),
             response=body,
-            order=OutboxDraft(
-                subject=tenant.subject("pix", "refund", tenant.partition(held.account_id)),
-                reference=held.return_id,
-                body=encode(RefundOrder(return_id=held.return_id)),
-            ),
+            order=refund_draft(tenant, held),
             steps=steps,
         ),
     )

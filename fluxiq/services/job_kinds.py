@@ -16,9 +16,12 @@ from fluxiq.domain.job import Backoff, Job
 from fluxiq.domain.schedule import Cron, Every, MissedRuns, Schedule
 from fluxiq.services.prune import prune_idempotency_keys, prune_jobs
 from fluxiq.services.run_jobs import Handler, Kind, NoArgs
+from fluxiq.services.run_scheduled import FAIL_OVERDUE, RUN_SCHEDULED
 from fluxiq.services.sweep import enquire_unanswered, expire_charges, resume_unheld
+from fluxiq.services.sweep_med import expire_reports, resume_reports
 from fluxiq.services.sweep_transfers import expire_approvals, resume_transfers
 from fluxiq.services.tenant import Tenant
+from fluxiq.services.watch_holds import watch_holds
 
 
 async def _resume_unheld(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
@@ -39,6 +42,18 @@ async def _resume_transfers(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
 
 async def _expire_approvals(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
     await expire_approvals(tenant)
+
+
+async def _watch_holds(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
+    await watch_holds(tenant)
+
+
+async def _resume_reports(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
+    await resume_reports(tenant)
+
+
+async def _expire_reports(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
+    await expire_reports(tenant)
 
 
 async def _prune_jobs(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
@@ -69,6 +84,9 @@ ENQUIRE_UNANSWERED: Final = _sweep("payouts.enquire_unanswered", _enquire_unansw
 EXPIRE_CHARGES: Final = _sweep("charges.expire", _expire_charges, priority=2)
 RESUME_TRANSFERS: Final = _sweep("transfers.resume", _resume_transfers)
 EXPIRE_APPROVALS: Final = _sweep("transfers.expire_approvals", _expire_approvals, priority=2)
+WATCH_HOLDS: Final = _sweep("holds.watch", _watch_holds, priority=2)
+RESUME_REPORTS: Final = _sweep("med.resume", _resume_reports, priority=2)
+EXPIRE_REPORTS: Final = _sweep("med.expire", _expire_reports, priority=2)
 PRUNE_JOBS: Final = Kind(
     name="jobs.prune", run=_prune_jobs, concurrency=1, priority=9, seconds_max=300.0
 )
@@ -84,8 +102,13 @@ KINDS: Final = (
     RESUME_UNHELD,
     ENQUIRE_UNANSWERED,
     EXPIRE_CHARGES,
+    RUN_SCHEDULED,
+    FAIL_OVERDUE,
     RESUME_TRANSFERS,
     EXPIRE_APPROVALS,
+    RESUME_REPORTS,
+    EXPIRE_REPORTS,
+    WATCH_HOLDS,
     PRUNE_JOBS,
     PRUNE_IDEMPOTENCY_KEYS,
 )
@@ -96,7 +119,12 @@ SCHEDULES: Final = (
     Schedule(name="charges.expire", kind=EXPIRE_CHARGES.name, timing=Every(1)),
     Schedule(name="transfers.resume", kind=RESUME_TRANSFERS.name, timing=Every(1)),
     Schedule(name="transfers.expire_approvals", kind=EXPIRE_APPROVALS.name, timing=Every(5)),
+    Schedule(name="holds.watch", kind=WATCH_HOLDS.name, timing=Every(10)),
+    Schedule(name="med.resume", kind=RESUME_REPORTS.name, timing=Every(5)),
+    Schedule(name="med.expire", kind=EXPIRE_REPORTS.name, timing=Every(60)),
     Schedule(name="jobs.prune", kind=PRUNE_JOBS.name, timing=Every(60)),
+    # When a day is over in São Paulo, whatever became of its jobs.
+    Schedule(name="payouts.fail_overdue", kind=FAIL_OVERDUE.name, timing=Cron("10 0 * * *")),
     # Where most institutions sleep; one that was off at night does it when it is back.
     Schedule(
         name="idempotency_keys.prune",

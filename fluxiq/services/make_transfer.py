@@ -22,7 +22,7 @@ from fluxiq.domain.transfer import (
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports import Fresh, Idempotency
 from fluxiq.ports.transfers import Moved, TransferMoved, TransferOpening
-from fluxiq.services.accounts import account_not_found, working_account
+from fluxiq.services.accounts import account_not_found, remembered_account, working_account
 from fluxiq.services.messages.envelope import Answer, Data, encode
 from fluxiq.services.messages.transfers import FAILURES, MakeTransfer, transfer_view
 from fluxiq.services.replay import Refusal, replay, replay_if_known
@@ -158,8 +158,10 @@ async def _judge(
 
 
 async def _destination(tenant: Tenant, account_id: str) -> Account:
-    """Of any merchant here. A blocked account still receives, an inactive one does not."""
-    account = await tenant.store.find_account(account_id)
+    """Of any merchant here. A blocked account still receives, an inactive one does not: that may be
+    remembered, as nothing makes an account inactive that was not (`domain.account`).
+    """
+    account = await remembered_account(tenant, account_id)
     if account is None:
         raise account_not_found(account_id, field="destination_account_id")
     if account.status is AccountStatus.INACTIVE:

@@ -62,11 +62,16 @@ async def open_charge(
 
 
 async def show_charge(tenant: Tenant, merchant_id: str, charge_id: str) -> ChargeView:
+    charge = await find_charge(tenant, merchant_id, charge_id)
+    return charge_view(charge, qr_image(charge.qr_code))
+
+
+async def find_charge(tenant: Tenant, merchant_id: str, charge_id: str) -> Charge:
     """Raises Refused("charge_not_found"), also for a charge of another merchant."""
     charge = await tenant.store.find_charge(charge_id)
     if charge is None or charge.merchant_id != merchant_id:
         raise Refused("charge_not_found", f"no charge {charge_id}", field="charge_id")
-    return charge_view(charge, qr_image(charge.qr_code))
+    return charge
 
 
 async def _draw_up(tenant: Tenant, merchant_id: str, request: OpenCharge) -> Charge:

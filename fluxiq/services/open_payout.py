@@ -11,13 +11,14 @@ from datetime import datetime
 
 from fluxiq.domain.records import Account, Payout
 from fluxiq.errors import FluxiqError, Refused, Unavailable, Unknown
-from fluxiq.ports import Differs, Fresh, Idempotency, Opening, PayoutOpening, Replay, Running
+from fluxiq.ports import Differs, Fresh, Idempotency, PayoutOpening, Replay, Running
 from fluxiq.services.hold_payouts import hold_payouts
 from fluxiq.services.messages.envelope import Answer
 from fluxiq.services.messages.payouts import OpenPayout, PayoutView, payout_view
 from fluxiq.services.payout_counter import Intent, Judged, judge_orders
 from fluxiq.services.replay import replay
 from fluxiq.services.tenant import Tenant
+from fluxiq.services.within_limits import Opened, open_within_limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +119,17 @@ async def _not_going_ahead(
 
 async def _write_down(
     tenant: Tenant, asked: Sequence[Asked], intents: Mapping[int, Intent]
-) -> dict[int, Opening]:
+) -> dict[int, Opened]:
     """The intents, before money moves. Of equal keys the first wins."""
     if not intents:
         return {}
 
-    openings = await tenant.payments.open_payouts(
+    openings = await open_within_limits(
+        tenant,
         [
             PayoutOpening(payout=one.payout, idempotency=asked[index].idempotency, steps=one.steps)
             for index, one in intents.items()
-        ]
+        ],
     )
     return dict(zip(intents, openings, strict=True))
 
@@ -145,8 +147,10 @@ async def _hold(tenant: Tenant, fresh: Sequence[Intent]) -> dict[str, Decision]:
     }
 
 
-def _decide(opening: Opening, payout_id: str, held: Mapping[str, Decision]) -> Decision:
+def _decide(opening: Opened, payout_id: str, held: Mapping[str, Decision]) -> Decision:
     match opening:
+        case Refused() | Unavailable():
+            return Decision(opening)  # above a limit: nothing is on paper
         case Fresh():
             return held[payout_id]
         case Running(resource_id=first) if first in held:

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from fluxiq.domain.payout import PayoutEvent
 from fluxiq.domain.records import Payout, Refund, Step, Transfer
-from fluxiq.ports import OrderAnswer
+from fluxiq.ports import OrderAnswer, OutboxDraft
 from fluxiq.services.tenant import Tenant
 
 O = TypeVar("O", Payout, Refund)  # noqa: E741  an order
@@ -45,6 +45,7 @@ class OrderKind(Generic[O]):
 
     find: Callable[[Tenant, Sequence[str]], Awaitable[Mapping[str, O]]]  # by order id
     unanswered: Callable[[Tenant, datetime, int], Awaitable[Sequence[O]]]
+    draft: Callable[[Tenant, O], OutboxDraft]  # what announces a held one to its worker
     send: Callable[[Tenant, O], Awaitable[OrderAnswer]]
     mark_sent: Callable[[Tenant, Sequence[O], Sequence[Step]], Awaitable[None]]
 

@@ -4,23 +4,20 @@ The signature is checked over the raw bytes, before parsing. Whether a notice ma
 Study's business: here it only has to be the provider's, well formed, and written once.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from fluxiq.domain.records import InboxEntry, Notice, NoticeKind, Room, Step
-from fluxiq.ports import NoticeRecorded, OutboxDraft
+from fluxiq.ports import Callback, NoticeRecorded, OutboxDraft
 from fluxiq.services.messages.envelope import encode
 from fluxiq.services.tenant import Tenant
 
 
-async def receive_notices(
-    tenant: Tenant, provider_name: str, headers: Mapping[str, str], raw: bytes
-) -> int:
+async def receive_notices(tenant: Tenant, provider_name: str, callback: Callback) -> int:
     """How many of the notices were new. Raises Refused; then nothing was stored."""
     entered = tenant.clock.now()
     provider = tenant.provider_named(provider_name)
-    provider.verify_callback(headers, raw, entered)
-    notices = provider.parse_notices(raw)
+    provider.verify_callback(callback, entered)
+    notices = provider.parse_notices(callback.body)
 
     new = await tenant.store.record_notices(
         [_record(tenant, provider_name, notice, entered) for notice in notices]

@@ -1,5 +1,7 @@
 """The same idempotency key again: the same answer, or why there is none."""
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 
 from fluxiq.errors import Refused
@@ -20,6 +22,29 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _decode = msgspec.json.Decoder(Refusal).decode
+
+
+async def once(
+    tenant: Tenant,
+    merchant_id: str,
+    idempotency: Idempotency | None,
+    work: Callable[[], Awaitable[Answer]],
+) -> Answer:
+    """What `work` answers, from Redis where this very request was answered lately.
+
+    Which of several equal requests does the work is decided in there, by one row of Postgres.
+    """
+    if idempotency is None:
+        return await work()
+
+    kept = await tenant.kept_answers.find(merchant_id, idempotency)
+    if kept is not None:
+        return kept
+
+    answer = await work()
+    if not answer.replayed:
+        await tenant.kept_answers.keep(merchant_id, idempotency, answer)
+    return answer
 
 
 async def replay_if_known(

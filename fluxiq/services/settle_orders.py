@@ -8,6 +8,7 @@ is asked: what it calls settled is settled, whatever a notice said.
 from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
+from typing import Final
 
 import msgspec
 import trio
@@ -29,6 +30,10 @@ from fluxiq.errors import Unavailable
 from fluxiq.ports import OrderAnswer
 from fluxiq.services.orders import Judged, O, OrderKind, Verdict
 from fluxiq.services.tenant import Tenant
+
+# So begin the notes in the audit trail that a person should look at: the provider's books and ours
+# may differ.
+CONTRADICTION: Final = "contradiction: "
 
 _TOLD = {
     NoticeKind.CONFIRMED: PayoutEvent.CONFIRMED,
@@ -161,7 +166,7 @@ async def _move(
 
         status, *_ = [next(statuses) for _ in moved]
         if status in _ENDED_OTHERWISE:
-            judged[index] = f"{verdict.event}_but_{status}"
+            judged[index] = f"{CONTRADICTION}{verdict.event}_but_{status}"
         elif not status.stands:
             raise AssertionError(f"the ledger answered {status} to the end of {verdict.order_id}")
         elif verdict.order_id in ended:
@@ -175,11 +180,13 @@ def _judge(verdict: Verdict[O]) -> PayoutStage | str:
         return "unknown_end_to_end_id"
 
     # It is not owed to a provider yet, so none can have ended it; it will be held and sent.
-    if verdict.order.stage is PayoutStage.CREATED:
+    if verdict.order.stage in payouts.NOT_ORDERED:
         return f"{verdict.event}_after_{verdict.order.stage}"
 
     change = payouts.advance(verdict.order.stage, verdict.event)
-    return change.stage if isinstance(change, payouts.Changed) else change.reason
+    if isinstance(change, payouts.Changed):
+        return change.stage
+    return f"{CONTRADICTION}{change.reason}" if change.contradicts else change.reason
 
 
 def _judged(

@@ -6,6 +6,7 @@ from fluxiq.domain import postings
 from fluxiq.domain.payout import PayoutEvent
 from fluxiq.domain.records import Event, InboxEntry, Outcome, Payout, PayoutStage, Transfer
 from fluxiq.ports import OutcomeArchived
+from fluxiq.services.hold_payouts import order_draft
 from fluxiq.services.messages.payouts import payout_view
 from fluxiq.services.orders import Judged, OrderKind
 from fluxiq.services.settle_orders import settle_order_notices
@@ -65,6 +66,7 @@ def _event(tenant: Tenant, ended: Payout) -> Event:
 PAYOUTS: OrderKind[Payout] = OrderKind(
     find=lambda tenant, ids: tenant.store.payouts(ids),
     unanswered=lambda tenant, before, limit: tenant.store.unanswered_payouts(before, limit),
+    draft=order_draft,
     send=lambda tenant, payout: tenant.provider.send(payout),
     mark_sent=lambda tenant, payouts, steps: tenant.store.mark_sent(payouts, steps),
     resolve=_resolve,

@@ -7,7 +7,7 @@ from fluxiq.domain.payout import PayoutEvent
 from fluxiq.domain.records import InboxEntry, PayoutStage, Refund, Transfer
 from fluxiq.ports.refunds import RefundEnded
 from fluxiq.services.dispatch_orders import dispatch_orders, enquire_orders
-from fluxiq.services.hold_refund import refund_event
+from fluxiq.services.hold_refund import refund_draft, refund_event
 from fluxiq.services.orders import Judged, OrderKind
 from fluxiq.services.settle_orders import settle_order_notices
 from fluxiq.services.tenant import Tenant
@@ -56,6 +56,7 @@ def _line(tenant: Tenant, judged: Judged[Refund]) -> RefundEnded:
 REFUNDS: OrderKind[Refund] = OrderKind(
     find=lambda tenant, ids: tenant.refunds.refunds(ids),
     unanswered=lambda tenant, before, limit: tenant.refunds.unanswered_refunds(before, limit),
+    draft=refund_draft,
     send=lambda tenant, refund: tenant.provider.send_refund(refund),
     mark_sent=lambda tenant, refunds, steps: tenant.refunds.mark_sent(refunds, steps),
     resolve=_resolve,

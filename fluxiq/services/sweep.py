@@ -1,14 +1,16 @@
 """What is looked for again and again, because a crash may have left it between two rooms."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
 from fluxiq.domain.records import Charge, ChargeStatus, Event
 from fluxiq.errors import Refused
 from fluxiq.services.dispatch_payouts import enquire_payouts
+from fluxiq.services.hold_refund import hold_refund
 from fluxiq.services.messages.charges import charge_view
 from fluxiq.services.open_payout import hold_payout
+from fluxiq.services.settle_refunds import enquire_refunds
 from fluxiq.services.tenant import Tenant
 
 SWEEP_MAX = 200  # of each kind in one round; the next round takes the rest
@@ -27,12 +29,12 @@ async def resume_unheld(tenant: Tenant) -> int:
             await hold_payout(tenant, payout, account)
         except Refused:
             continue  # it has ended: refused for its funds, and filed so
-    return len(waiting)
+    return len(waiting) + await _resume_unheld_refunds(tenant, before)
 
 
 async def enquire_unanswered(tenant: Tenant) -> int:
     """Ask the provider about orders it never told the end of."""
-    return await enquire_payouts(tenant, SWEEP_MAX)
+    return await enquire_payouts(tenant, SWEEP_MAX) + await enquire_refunds(tenant, SWEEP_MAX)
 
 
 async def expire_charges(tenant: Tenant) -> int:
@@ -46,6 +48,16 @@ async def expire_charges(tenant: Tenant) -> int:
     tenant.relay.ring()
     tenant.couriers.ring(owed.endpoint_ids)
     return len(overdue)
+
+
+async def _resume_unheld_refunds(tenant: Tenant, before: datetime) -> int:
+    waiting = await tenant.refunds.unheld_refunds(before, SWEEP_MAX)
+    for refund in waiting:
+        try:
+            await hold_refund(tenant, refund)
+        except Refused:
+            continue  # it has ended: refused for its funds or its limit, and filed so
+    return len(waiting)
 
 
 def _expired(tenant: Tenant, charge: Charge) -> Event:

@@ -7,9 +7,27 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fluxiq import settings as config
+from fluxiq.domain.limits import LimitsState
 from fluxiq.domain.records import Account, ApiKey, Merchant, PixKey
 from fluxiq.errors import Refused
 from fluxiq.ports import Bell, Cache, Clock, Ids, Ledger, Provider, Store
+from fluxiq.ports.accounts import Accounts, Statements
+from fluxiq.ports.api_keys import ApiKeys
+from fluxiq.ports.dead_letters import DeadLetters
+from fluxiq.ports.event_log import EventLog
+from fluxiq.ports.holds import Holds
+from fluxiq.ports.jobs import Jobs
+from fluxiq.ports.limits import LimitRecords
+from fluxiq.ports.live_data import Audit, LiveData
+from fluxiq.ports.med import MedReports
+from fluxiq.ports.payments import Payments
+from fluxiq.ports.refunds import Refunds
+from fluxiq.ports.scheduled import ScheduledPayouts
+from fluxiq.ports.transfers import Transfers
+from fluxiq.ports.upkeep import Upkeep
+from fluxiq.ports.webhooks import Addresses, Webhooks
+from fluxiq.services.anti_scan import AntiScan
+from fluxiq.services.kept_answers import KeptAnswers
 from fluxiq.services.recent import Recent
 
 RECENT_SECONDS = 1.0  # a revoked key or a blocked account is noticed within this
@@ -22,21 +40,48 @@ class Tenant:
     institution: config.Institution
     settings: config.Settings
     store: Store
+    accounts: Accounts
+    statements: Statements
+    transfers: Transfers
+    payments: Payments
+    payout_limits: LimitRecords
+    scheduled: ScheduledPayouts
+    med: MedReports
+    api_keys: ApiKeys
+    jobs: Jobs
+    upkeep: Upkeep
+    dead_letters: DeadLetters
+    holds: Holds
     ledger: Ledger
     cache: Cache
+    kept_answers: KeptAnswers
+    live_data: LiveData
+    audit: Audit
+    events: EventLog
+    anti_scan: AntiScan
     providers: Mapping[str, Provider]
+    refunds: Refunds
     clock: Clock
     ids: Ids
     relay: Bell  # there is something to publish
     couriers: Bell  # there is something to deliver, to the named endpoints
+    workers: Bell  # there are jobs
+    webhooks: Webhooks
+    addresses: Addresses  # where a merchant's endpoint may be
     pepper: bytes  # keys the hash of API keys
     recent_keys: Recent[ApiKey]
-    recent_accounts: Recent[tuple[Account, ...]]
+    recent_accounts: Recent[tuple[Account, ...]]  # of a merchant, or the one with an id
+    recent_limits: Recent[LimitsState]
     recent_payees: Recent[tuple[Merchant, PixKey]]  # by account: who is paid into it, and how
 
     @property
     def ispb(self) -> str:
         return self.institution.ispb
+
+    @property
+    def rate_limits(self) -> config.Limits:
+        """Rate limits: the institution's own, else everybody's."""
+        return self.institution.limits.over(self.settings.limits)
 
     @property
     def provider(self) -> Provider:

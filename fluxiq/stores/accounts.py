@@ -35,12 +35,15 @@ async def find_merchant(connection: Connection, merchant_id: str) -> Merchant | 
     return None if row is None else record(Merchant, row)
 
 
-async def add_api_key(connection: Connection, key: ApiKey) -> None:
+async def add_api_key(connection: Connection, key: ApiKey, actor: str | None = None) -> None:
+    """`actor` is who asked for it, the merchant unless told."""
     added = await connection.fetchval(
         """
-        INSERT INTO api_keys
-            (id, merchant_id, name, key_hash, permissions, created_at, revoked_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO api_keys (
+            id, merchant_id, name, key_hash, permissions, created_at, revoked_at, expires_at,
+            last_characters
+        )
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT (id) DO NOTHING RETURNING id
         """,
         key.id,
@@ -50,10 +53,13 @@ async def add_api_key(connection: Connection, key: ApiKey) -> None:
         key.permissions,
         key.created_at,
         key.revoked_at,
+        key.expires_at,
+        key.last_characters,
     )
 
     if added is not None:
-        line = paperwork.AuditLine(key.merchant_id, "api_key.created", key.id, digest_of(key))
+        who = actor or key.merchant_id
+        line = paperwork.AuditLine(who, "api_key.created", key.id, digest_of(key))
         await paperwork.file(connection, audit=[line])
 
 

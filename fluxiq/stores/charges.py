@@ -1,11 +1,12 @@
-"""Charges: opened together with the answer a replay gets, expired by time."""
+"""Charges: opened together with the answer a replay gets, expired by time, or cancelled."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from fluxiq.domain.records import Charge, Event
+from fluxiq.domain.records import Charge, ChargeStatus, Event
 from fluxiq.ports import Archived, ChargeOpening, Fresh, Opening
+from fluxiq.ports.payments import ChargeCancelling, NotPending
 from fluxiq.stores import idempotency, paperwork, telling
 from fluxiq.stores.pool import Connection
 from fluxiq.stores.rows import columns, digest_of, record
@@ -107,6 +108,43 @@ async def archive_expiries(
     lines = [_line("expired", charge, actor="platform") for charge in expired]
     await paperwork.file(connection, audit=lines)
     return Archived(endpoint_ids=told.endpoint_ids)
+
+
+async def cancel_charge(
+    connection: Connection, ispb: str, cancelling: ChargeCancelling
+) -> Opening | NotPending:
+    """In a transaction. The charge is locked first: a receipt that pays it waits, or was first."""
+    charge = cancelling.charge
+    status = await connection.fetchval(
+        "SELECT status FROM charges WHERE id = $1 FOR UPDATE", charge.id
+    )
+    if status != ChargeStatus.PENDING:
+        return NotPending(ChargeStatus(status))
+
+    answer = await idempotency.claim_alone(connection, _claim_to_cancel(cancelling))
+    if not isinstance(answer, Fresh):
+        return answer
+
+    await connection.execute(
+        "UPDATE charges SET status = $2 WHERE id = $1", charge.id, charge.status
+    )
+    told = await telling.tell(connection, ispb, [telling.Telling(cancelling.event)])
+    await paperwork.file(connection, audit=[_line("cancelled", charge)])
+    return Fresh(told.endpoint_ids)
+
+
+def _claim_to_cancel(cancelling: ChargeCancelling) -> idempotency.Claim | None:
+    if cancelling.idempotency is None:
+        return None
+
+    return idempotency.Claim(
+        merchant_id=cancelling.charge.merchant_id,
+        idempotency=cancelling.idempotency,
+        resource_id=cancelling.charge.id,
+        at=cancelling.at,
+        refused=False,
+        response=cancelling.response,
+    )
 
 
 def _claim(opening: ChargeOpening) -> idempotency.Claim | None:

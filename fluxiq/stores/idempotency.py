@@ -10,28 +10,38 @@ from msgspec import Struct
 from fluxiq.ports import Differs, Fresh, Idempotency, Opening, Replay, Running
 from fluxiq.stores.pool import Connection
 from fluxiq.stores.rows import columns
-from fluxiq.stores.statement import Part
+from fluxiq.stores.statement import Part, compose
 
 KEY_LIFE_DAYS: Final = 30
 
-# An old key is taken over by the request that finds it so. Sorted, against deadlocks. It waits for
-# an unfinished rival, so of any number of equal requests one claims.
-CLAIMED: Final = Part(
-    "claimed (what)",
-    f"""
-    INSERT INTO idempotency_keys AS old
-        (merchant_id, key, digest, resource_id, created_at, refused, response)
-    SELECT * FROM unnest(
-        $1::text[], $2::text[], $3::bytea[], $4::text[], $5::timestamptz[], $6::bool[],
-        $7::bytea[]
+
+def claiming(condition: str) -> Part:
+    """Claim the keys of those rows of `asked` that meet `condition`.
+
+    An old key is taken over by the request that finds it so. Sorted, against deadlocks. It waits
+    for an unfinished rival, so of any number of equal requests one claims.
+    """
+    return Part(
+        "claimed (what)",
+        f"""
+        INSERT INTO idempotency_keys AS old
+            (merchant_id, key, digest, resource_id, created_at, refused, response)
+        SELECT * FROM unnest(
+            $1::text[], $2::text[], $3::bytea[], $4::text[], $5::timestamptz[], $6::bool[],
+            $7::bytea[]
+        ) AS asked (merchant_id, key, digest, resource_id, created_at, refused, response)
+        WHERE {condition}
+        ON CONFLICT (merchant_id, key) DO UPDATE SET
+            digest = excluded.digest, resource_id = excluded.resource_id,
+            created_at = excluded.created_at, refused = excluded.refused,
+            response = excluded.response
+        WHERE old.created_at <= excluded.created_at - interval '{KEY_LIFE_DAYS} days'
+        RETURNING resource_id
+        """,  # noqa: S608 - constants
     )
-    ON CONFLICT (merchant_id, key) DO UPDATE SET
-        digest = excluded.digest, resource_id = excluded.resource_id,
-        created_at = excluded.created_at, refused = excluded.refused, response = excluded.response
-    WHERE old.created_at <= excluded.created_at - interval '{KEY_LIFE_DAYS} days'
-    RETURNING resource_id
-    """,  # noqa: S608 - a constant
-)
+
+
+CLAIMED: Final = claiming("true")
 
 _READ: Final = """
 SELECT merchant_id, key, digest, resource_id, refused, response FROM idempotency_keys
@@ -39,10 +49,16 @@ JOIN unnest($1::text[], $2::text[]) AS asked (merchant_id, key) USING (merchant_
 """
 
 _FIND: Final = f"""
-SELECT digest, resource_id, refused, response FROM idempotency_keys
-WHERE merchant_id = $1 AND key = $2
+SELECT key, digest, resource_id, refused, response FROM idempotency_keys
+WHERE merchant_id = $1 AND key = ANY ($2::text[])
     AND created_at > $3::timestamptz - interval '{KEY_LIFE_DAYS} days'
 """  # noqa: S608 - a constant
+
+_CLAIM_ALONE: Final = compose([CLAIMED], "SELECT what FROM claimed")
+
+_ANSWER: Final = """
+UPDATE idempotency_keys SET refused = false, response = $3 WHERE merchant_id = $1 AND key = $2
+"""
 
 
 class Claim(Struct, frozen=True, kw_only=True):
@@ -101,12 +117,34 @@ class Claims:
         ]
 
 
+async def claim_alone(connection: Connection, claim: Claim | None) -> Opening:
+    """One claim, in a transaction that goes on with what is asked when it is Fresh."""
+    claims = Claims([claim])
+    rows = await connection.fetch(_CLAIM_ALONE, *claims.columns())
+    [answer] = await claims.answers(connection, {row["what"] for row in rows})
+    return answer
+
+
+async def answer(connection: Connection, claim: Claim, response: bytes) -> None:
+    """What replays of `claim` get, when it is known only at the end of its transaction."""
+    await connection.execute(_ANSWER, claim.merchant_id, claim.idempotency.key, response)
+
+
 async def find(
     connection: Connection, merchant_id: str, idempotency: Idempotency, now: datetime
 ) -> Replay | Running | Differs | None:
     """What became of the request under this key; None when the key is free."""
-    row = await connection.fetchrow(_FIND, merchant_id, idempotency.key, now)
-    return None if row is None else _judge(idempotency, row)
+    [found] = await find_many(connection, merchant_id, [idempotency], now)
+    return found
+
+
+async def find_many(
+    connection: Connection, merchant_id: str, asked: Sequence[Idempotency], now: datetime
+) -> list[Replay | Running | Differs | None]:
+    """As `find`, of each."""
+    rows = await connection.fetch(_FIND, merchant_id, [one.key for one in asked], now)
+    found = {row["key"]: row for row in rows}
+    return [_judge(one, found[one.key]) if one.key in found else None for one in asked]
 
 
 async def _read(

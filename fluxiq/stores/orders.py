@@ -5,10 +5,10 @@ Both tables have `id`, `merchant_id`, `idempotency_key`, `stage`, `updated_at`, 
 into the statements as a list of pairs.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from fluxiq.domain.payout import PayoutEvent
+from fluxiq.domain.payout import NOT_ORDERED, PayoutEvent
 from fluxiq.domain.records import PayoutStage
 from fluxiq.stores import paperwork, telling
 from fluxiq.stores.statement import HAPPENED, Part, compose
@@ -18,8 +18,10 @@ Transitions = Mapping[tuple[PayoutStage, PayoutEvent], PayoutStage]
 AT_PROVIDER: Final = (PayoutStage.SENT, PayoutStage.IN_DOUBT)
 
 
-def settling(table: str) -> str:
-    """Its hold was settled: the stage it is in now, and what its idempotency key answers."""
+def settling(table: str, first: Sequence[Part] = (), happened: str = "true") -> str:
+    """Its hold was settled: the stage it is in now, and what its idempotency key answers. Before
+    that, `first` (parts that read `settled`), which a condition of `happened` reads.
+    """
     return compose(
         [
             Part(
@@ -35,15 +37,16 @@ def settling(table: str) -> str:
                 "settled",
                 f"""
                 UPDATE {table} AS held
-                SET stage = asked.stage, updated_at = asked.at, failure_code = asked.failure_code
-                FROM asked JOIN locked USING (id)
-                WHERE held.id = asked.id AND locked.stage = 'created'
+                SET stage = locked.stage, updated_at = locked.at,
+                    failure_code = locked.failure_code
+                FROM locked WHERE held.id = locked.id AND locked.before = 'created'
                 RETURNING
                     held.id, held.merchant_id, held.idempotency_key, held.failure_code,
-                    asked.response
+                    locked.response
                 """,  # noqa: S608 - a constant
             ),
-            Part("happened (what)", "SELECT id FROM settled"),
+            *first,
+            Part("happened (what)", f"SELECT id FROM settled WHERE {happened}"),  # noqa: S608 - a constant
             Part(
                 "answered",
                 """
@@ -51,7 +54,7 @@ def settling(table: str) -> str:
                 SET refused = settled.failure_code IS NOT NULL, response = settled.response
                 FROM settled
                 WHERE key.merchant_id = settled.merchant_id AND key.key = settled.idempotency_key
-                    AND key.resource_id = settled.id
+                    AND key.resource_id = settled.id AND key.response IS NULL
                 """,
             ),
             *telling.TELLING,
@@ -78,11 +81,10 @@ def marking(table: str, transitions: Transitions) -> str:
                 "happened (what)",
                 f"""
                 UPDATE {table} AS sent
-                SET stage = asked.stage, updated_at = greatest(sent.updated_at, asked.at)
-                FROM asked JOIN locked USING (id)
-                WHERE sent.id = asked.id AND (
-                    locked.stage = asked.stage
-                    OR (locked.stage, asked.stage) IN (VALUES {_pairs(transitions)})
+                SET stage = locked.stage, updated_at = greatest(sent.updated_at, locked.at)
+                FROM locked WHERE sent.id = locked.id AND (
+                    locked.before = locked.stage
+                    OR (locked.before, locked.stage) IN (VALUES {_pairs(transitions)})
                 )
                 RETURNING sent.id
                 """,  # noqa: S608 - a constant
@@ -116,11 +118,10 @@ def ending(table: str, transitions: Transitions, more: Iterable[Part] = ()) -> s
                 "ended",
                 f"""
                 UPDATE {table} AS open SET
-                    stage = asked.stage, updated_at = asked.at, failure_code = asked.failure_code,
-                    reason_code = asked.reason_code
-                FROM asked JOIN locked USING (id)
-                WHERE open.id = asked.id AND open.stage <> 'created'
-                    AND (locked.stage, asked.stage) IN (VALUES {_pairs(transitions)})
+                    stage = locked.stage, updated_at = locked.at,
+                    failure_code = locked.failure_code, reason_code = locked.reason_code
+                FROM locked WHERE open.id = locked.id AND open.stage <> 'created'
+                    AND (locked.before, locked.stage) IN (VALUES {_pairs(transitions)})
                 RETURNING open.id, open.stage
                 """,  # noqa: S608 - a constant
             ),
@@ -144,21 +145,27 @@ def ending(table: str, transitions: Transitions, more: Iterable[Part] = ()) -> s
 
 
 def _locked(table: str) -> Part:
-    """Locked in the order of their ids, so that two batches cannot wait for each other."""
+    """What is asked, beside the stage `before`; locked in the order of ids, so that two batches
+    cannot wait for each other.
+
+    One part and not two that are joined later: of neither does Postgres know the size once it keeps
+    a plan for all, and it compared each row of one with each of the other.
+    """
     return Part(
         "locked",
         f"""
-        SELECT id, stage FROM {table} WHERE id = ANY (ARRAY(SELECT id FROM asked))
-        ORDER BY id FOR UPDATE
+        SELECT known.stage AS before, asked.*
+        FROM asked JOIN {table} AS known USING (id)
+        ORDER BY id FOR UPDATE OF known
         """,  # noqa: S608 - a constant
     )
 
 
 def _pairs(transitions: Transitions) -> str:
-    """Which stage may follow which. Only settling leaves CREATED: it also answers the key."""
+    """Which stage may follow which at a provider. Only settling leaves CREATED, it also answers the
+    key; and what is SCHEDULED is nobody's yet.
+    """
     steps = {
-        (before, after)
-        for (before, _), after in transitions.items()
-        if before is not PayoutStage.CREATED
+        (before, after) for (before, _), after in transitions.items() if before not in NOT_ORDERED
     }
     return ", ".join(f"('{before}', '{after}')" for before, after in sorted(steps))

@@ -10,6 +10,7 @@ from fluxiq.ports import (
     Differs,
     HoldSettled,
     Idempotency,
+    Limited,
     Opening,
     Page,
     PayoutOpening,
@@ -73,7 +74,7 @@ class PostgresPayments(Payments):
     ) -> list[Replay | Running | Differs | None]:
         return await self._postgres.run(idempotency.find_many, merchant_id, asked, now)
 
-    async def open_payouts(self, openings: Sequence[PayoutOpening]) -> list[Opening]:
+    async def open_payouts(self, openings: Sequence[PayoutOpening]) -> list[Opening | Limited]:
         if len(openings) == 1:
             return [await self._store.open_payout(openings[0])]
         return await self._postgres.transaction(_open_many, openings)
@@ -90,7 +91,9 @@ class PostgresPayments(Payments):
 _PLAN_ANEW: Final = "SET LOCAL plan_cache_mode = force_custom_plan"
 
 
-async def _open_many(connection: Connection, openings: Sequence[PayoutOpening]) -> list[Opening]:
+async def _open_many(
+    connection: Connection, openings: Sequence[PayoutOpening]
+) -> list[Opening | Limited]:
     await connection.execute(_PLAN_ANEW)
     return await payouts.open_payouts(connection, openings)
 

@@ -1,10 +1,8 @@
-"""Payouts: the intent before the money, then each stage, never backwards.
-
-Which stage may follow which is the domain's table; it goes into the statements as a list of pairs.
-"""
+"""Payouts: the intent before the money, then each stage, never backwards (see `orders`)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import compress
 from typing import Any, Final
 
 import msgspec
@@ -14,36 +12,28 @@ from fluxiq.domain.records import Hold, Payout, PayoutStage, Step
 from fluxiq.ports import (
     Archived,
     HoldSettled,
+    Limited,
     Opening,
     OutcomeArchived,
     PayoutOpening,
 )
-from fluxiq.stores import idempotency, paperwork, telling
+from fluxiq.stores import idempotency, limits, orders, paperwork, telling
 from fluxiq.stores.pool import Connection
 from fluxiq.stores.rows import columns, digest_of, record
 from fluxiq.stores.statement import GIVEN, HAPPENED, Part, compose
-
-# CREATED is left through settle_hold only, which also answers the idempotency key.
-_STEPS: Final = sorted(
-    {
-        (before, after)
-        for (before, _), after in TRANSITIONS.items()
-        if before is not PayoutStage.CREATED
-    }
-)
-_ALLOWED: Final = ", ".join(f"('{before}', '{after}')" for before, after in _STEPS)
-_AT_PROVIDER: Final = (PayoutStage.SENT, PayoutStage.IN_DOUBT)
 
 _MADE: Final = Part(
     "made",
     f"""
     INSERT INTO payouts (
         id, merchant_id, account_id, end_to_end_id, idempotency_key, amount, description,
-        recipient, stage, created_at, updated_at, failure_code, reason_code, metadata
+        recipient, stage, created_at, updated_at, failure_code, reason_code, metadata,
+        counted_day, counted_night
     )
     SELECT
-        id, merchant_id, account_id, end_to_end_id, idempotency_key, amount, description,
-        recipient, stage, created_at, updated_at, failure_code, reason_code, metadata
+        id, merchant_id, asked.account_id, end_to_end_id, idempotency_key, amount, description,
+        recipient, stage, created_at, updated_at, failure_code, reason_code, metadata,
+        counts.day, counts.night
     FROM unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[],
         $8::jsonb[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::text[],
@@ -52,146 +42,67 @@ _MADE: Final = Part(
         id, merchant_id, account_id, end_to_end_id, idempotency_key, amount, description,
         recipient, stage, created_at, updated_at, failure_code, reason_code, metadata, given
     )
+    {limits.WINDOWS}
     WHERE {GIVEN}
     """,  # noqa: S608 - a constant
 )
 
+# What counts into limits claims its key once it fits: until then nothing of it is on paper.
+_CLAIMED: Final = idempotency.claiming(
+    """
+    resource_id NOT IN (SELECT id FROM wanted) OR resource_id IN (
+        SELECT id FROM wanted WHERE account_id IN (SELECT account_id FROM fits)
+    )
+    """
+)
+
 _OPEN: Final = compose(
     [
-        idempotency.CLAIMED,
+        *limits.COUNTING,
+        _CLAIMED,
         Part("happened", "SELECT what FROM claimed"),
+        limits.COUNTED,
         _MADE,
         paperwork.WALKED,
         paperwork.AUDITED,
     ],
-    HAPPENED,
-)
-
-# The rows are locked in the order of their ids, so that two batches cannot wait for each other.
-_LOCKED: Final = Part(
-    "locked",
-    """
-    SELECT id, stage FROM payouts WHERE id = ANY (ARRAY(SELECT id FROM asked))
-    ORDER BY id FOR UPDATE
-    """,
+    f"{HAPPENED} UNION ALL {limits.FITTING}",
 )
 
 _CREATED: Final = "SELECT * FROM payouts WHERE id = ANY ($1::text[]) AND stage = 'created'"
 
-_SETTLE: Final = compose(
-    [
-        Part(
-            "asked (id, stage, at, failure_code, response)",
-            """
-            SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::bytea[])
-            """,
-        ),
-        _LOCKED,
-        Part(
-            "settled",
-            """
-            UPDATE payouts
-            SET stage = asked.stage, updated_at = asked.at, failure_code = asked.failure_code
-            FROM asked JOIN locked USING (id)
-            WHERE payouts.id = asked.id AND locked.stage = 'created'
-            RETURNING
-                payouts.id, payouts.merchant_id, payouts.idempotency_key, payouts.failure_code,
-                asked.response
-            """,
-        ),
-        Part("happened (what)", "SELECT id FROM settled"),
-        Part(
-            "answered",
-            """
-            UPDATE idempotency_keys AS key
-            SET refused = settled.failure_code IS NOT NULL, response = settled.response
-            FROM settled
-            WHERE key.merchant_id = settled.merchant_id AND key.key = settled.idempotency_key
-                AND key.resource_id = settled.id
-            """,
-        ),
-        *telling.TELLING,
-        paperwork.WALKED,
-        paperwork.AUDITED,
-        paperwork.ORDERED,
-    ],
-    telling.RESULT,
+_SETTLE: Final = orders.settling(
+    "payouts",
+    limits.giving_back("SELECT id FROM settled WHERE failure_code IS NOT NULL"),
+    "(SELECT count(*) FROM given_back) >= 0",
 )
-
-# A stage may also be said again: then only the time moves, which spaces the enquiries.
-_MARK: Final = compose(
-    [
-        Part(
-            "asked (id, stage, at)",
-            "SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[])",
-        ),
-        _LOCKED,
-        Part(
-            "happened (what)",
-            f"""
-            UPDATE payouts
-            SET stage = asked.stage, updated_at = greatest(payouts.updated_at, asked.at)
-            FROM asked JOIN locked USING (id)
-            WHERE payouts.id = asked.id AND (
-                locked.stage = asked.stage OR (locked.stage, asked.stage) IN (VALUES {_ALLOWED})
-            )
-            RETURNING payouts.id
-            """,  # noqa: S608 - a constant
-        ),
-        paperwork.WALKED,
-        paperwork.DONE,
-    ],
-    HAPPENED,
-)
-
-# Who finds a payout still created, though its hold is settled while this waits for the lock, does
-# not see the order that comes with the hold, and could not take it out of the outbox: then this
-# came first, and changes nothing. Every later stage is judged as it is once locked.
-_END: Final = compose(
-    [
-        Part(
-            "asked (id, stage, at, failure_code, reason_code)",
-            """
-            SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[])
-            """,
-        ),
-        _LOCKED,
-        Part(
-            "ended",
-            f"""
-            UPDATE payouts SET
-                stage = asked.stage, updated_at = asked.at, failure_code = asked.failure_code,
-                reason_code = asked.reason_code
-            FROM asked JOIN locked USING (id)
-            WHERE payouts.id = asked.id AND payouts.stage <> 'created'
-                AND (locked.stage, asked.stage) IN (VALUES {_ALLOWED})
-            RETURNING payouts.id
-            """,  # noqa: S608 - a constant
-        ),
-        Part(
-            "happened (what)",
-            """
-            SELECT id FROM ended
-            UNION ALL
-            SELECT 'not ' || id FROM asked WHERE id NOT IN (SELECT id FROM ended)
-            """,
-        ),
-        *telling.TELLING,
-        paperwork.WALKED,
-        paperwork.AUDITED,
-        paperwork.CLOSED,
-        paperwork.DONE,
-    ],
-    telling.RESULT,
+_MARK: Final = orders.marking("payouts", TRANSITIONS)
+_END: Final = orders.ending(
+    "payouts",
+    TRANSITIONS,
+    limits.giving_back("SELECT id FROM ended WHERE stage = 'failed'"),
 )
 
 
-async def open_payouts(connection: Connection, openings: Sequence[PayoutOpening]) -> list[Opening]:
+async def open_payouts(
+    connection: Connection, openings: Sequence[PayoutOpening]
+) -> list[Opening | Limited]:
     """Idempotency keys stay without an answer (Running) until `settle_holds`."""
+    counts = [count for one in openings if (count := limits.count_of(one)) is not None]
+    stale = limits.stale(counts)
+    opened = iter(await _open(connection, [one for one in openings if one.payout.id not in stale]))
+    return [Limited() if one.payout.id in stale else next(opened) for one in openings]
+
+
+async def _open(
+    connection: Connection, openings: Sequence[PayoutOpening]
+) -> list[Opening | Limited]:
     claims = idempotency.Claims([_claim(opening) for opening in openings])
     asked = [opening for index, opening in enumerate(openings) if claims.may_win(index)]
+    counts = {one.payout.id: count for one in asked if (count := limits.count_of(one)) is not None}
     rows = await connection.fetch(
         _OPEN,
+        *limits.counting(list(counts.values())),
         *claims.columns(),
         *columns([_row(opening) for opening in asked], 15),
         *paperwork.walked((step, one.payout.id) for one in asked for step in one.steps),
@@ -200,7 +111,11 @@ async def open_payouts(connection: Connection, openings: Sequence[PayoutOpening]
             for one in asked
         ),
     )
-    return await claims.answers(connection, {row["what"] for row in rows})
+    happened = {row["what"] for row in rows}
+    fits = [one.bounds is None or f"fits {one.payout.account_id}" in happened for one in openings]
+    fitting = idempotency.Claims([_claim(one) for one in compress(openings, fits)])
+    opened = iter(await fitting.answers(connection, happened))
+    return [next(opened) if fit else Limited() for fit in fits]
 
 
 async def settle_holds(
@@ -248,7 +163,7 @@ async def mark_sent(
     """An order that did not leave keeps its stage and its place in the outbox: only its steps are
     written.
     """
-    last = {payout.id: payout for payout in payouts if payout.stage in _AT_PROVIDER}
+    last = {payout.id: payout for payout in payouts if payout.stage in orders.AT_PROVIDER}
     rows = [(payout.id, payout.stage, payout.updated_at) for payout in last.values()]
     await connection.fetch(
         _MARK,

@@ -99,6 +99,11 @@ async def open_postgres(
     # Whatever the server's own setting is: what was answered must survive its crash, and a batch
     # that TigerBeetle has must be in the journal.
     settings["synchronous_commit"] = "on"
+    # A statement keeps the plan that was made while its tables were nearly empty, until the next
+    # ANALYZE, which may be minutes and a hundred thousand rows later. Then reading whole tables is
+    # cheap, and no index is used. Every table here is read by an index; who means to read all of
+    # one sets it back (`SET LOCAL enable_seqscan = on`).
+    settings["enable_seqscan"] = "off"
 
     async def make_pool() -> asyncpg.Pool:
         return await asyncpg.create_pool(

@@ -10,9 +10,10 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from fluxiq.domain import postings
+from fluxiq.domain import postings, refund_postings
 from fluxiq.domain.records import PayoutStage
 from fluxiq.ports import Books
+from fluxiq.stores import transfer_proof
 from fluxiq.stores.pool import Connection, int_of, uuid_of
 
 PAGE_ROWS: Final = 1000
@@ -20,6 +21,7 @@ ARCHIVE_SECONDS_MAX: Final = 60.0
 MISMATCHES_MAX: Final = 1000
 
 _OPEN: Final = (PayoutStage.CREATED, PayoutStage.HELD, PayoutStage.SENT, PayoutStage.IN_DOUBT)
+_NEVER_HELD: Final = (PayoutStage.SCHEDULED, PayoutStage.CANCELLED)
 _PAID: Final = (PayoutStage.CONFIRMED, PayoutStage.RETURNED)
 
 _Row: TypeAlias = Mapping[str, Any]
@@ -41,6 +43,15 @@ SELECT id, end_to_end_id, amount, stage FROM payouts
 WHERE id > $1 ORDER BY id LIMIT $2
 """
 
+_REFUNDS: Final = """
+SELECT id, return_id, amount, stage FROM refunds WHERE id > $1 ORDER BY id LIMIT $2
+"""
+
+_RETURNS: Final = """
+SELECT return_id AS id, amount, transfer_id FROM payout_returns
+WHERE return_id > $1 ORDER BY return_id LIMIT $2
+"""
+
 _RECEIPTS: Final = """
 SELECT id, end_to_end_id, amount, transfer_id FROM receipts WHERE id > $1 ORDER BY id LIMIT $2
 """
@@ -52,7 +63,7 @@ FROM ledger_transfers WHERE id = ANY ($1::uuid[])
 
 
 class Evidence(Struct, frozen=True):
-    """The amounts of a payout's transfers in the ledger; None where there is no such transfer."""
+    """The amounts of an order's transfers in the ledger; None where there is no such transfer."""
 
     hold: int | None
     post: int | None
@@ -67,12 +78,18 @@ class _Transfer(Struct, frozen=True):
 async def prove_books(connection: Connection, ispb: str) -> Books:
     """In a transaction that has done nothing yet: it becomes one read-only snapshot."""
     await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    await connection.execute("SET LOCAL enable_seqscan = on")  # it reads whole tables
     sums = await connection.fetchrow(_SUMS)
     stages = {row["stage"]: row["payouts"] for row in await connection.fetch(_STAGES)}
     inbox_open = await connection.fetchval("SELECT count(*) FROM inbox WHERE done_at IS NULL")
 
     mismatches = await _mismatches(connection, ispb, _PAYOUTS, _payout_page)
+    mismatches += await _mismatches(connection, ispb, _REFUNDS, _refund_page)
     mismatches += await _mismatches(connection, ispb, _RECEIPTS, _receipt_page)
+    mismatches += await _mismatches(connection, ispb, _RETURNS, _return_page)
+    mismatches += await _mismatches(
+        connection, ispb, transfer_proof.TRANSFERS, transfer_proof.judge_page
+    )
 
     return Books(
         debits_posted=int(sums["debits_posted"]),
@@ -87,10 +104,13 @@ async def prove_books(connection: Connection, ispb: str) -> Books:
 
 
 def judge_payout(stage: PayoutStage, amount: int, found: Evidence, *, is_fresh: bool) -> str | None:
-    """What is wrong with a payout, in words, or None. `is_fresh`: a moment ago the ledger moved."""
+    """What is wrong with a payout or refund, in words, or None. `is_fresh`: a moment ago the ledger
+    moved.
+    """
     held, posted, voided = (one is not None for one in (found.hold, found.post, found.void))
     is_open = stage in _OPEN
     complaints = {
+        f"it is {stage} but has a hold": stage in _NEVER_HELD and held and not is_fresh,
         "the ledger has another amount": not {found.hold, found.post, found.void} <= {None, amount},
         "its hold was both posted and voided": posted and voided,
         "it was posted or voided without a hold": (posted or voided) and not held,
@@ -122,16 +142,33 @@ async def _mismatches(
 
 async def _payout_page(connection: Connection, ispb: str, page: Sequence[_Row]) -> list[str]:
     ids = [_ids_of(ispb, row) for row in page]
+    names = [f"payout {row['id']} ({row['end_to_end_id']})" for row in page]
+    return await _order_page(connection, page, names, ids)
+
+
+async def _refund_page(connection: Connection, ispb: str, page: Sequence[_Row]) -> list[str]:
+    ids = [refund_postings.refund_transfer_ids(ispb, row["return_id"]) for row in page]
+    names = [f"refund {row['id']} ({row['return_id']})" for row in page]
+    return await _order_page(connection, page, names, ids)
+
+
+async def _order_page(
+    connection: Connection,
+    page: Sequence[_Row],
+    names: Sequence[str],
+    ids: Sequence[tuple[int, int, int]],
+) -> list[str]:
+    """`ids` are each order's hold, post and void."""
     known = await _transfers(connection, [one for three in ids for one in three])
     found = []
 
-    for row, three in zip(page, ids, strict=True):
+    for row, name, three in zip(page, names, ids, strict=True):
         transfers = [known.get(one) for one in three]
         evidence = Evidence(*(None if one is None else one.amount for one in transfers))
         is_fresh = any(one is not None and one.is_fresh for one in transfers)
         stage = PayoutStage(row["stage"])
         if wrong := judge_payout(stage, row["amount"], evidence, is_fresh=is_fresh):
-            found.append(f"payout {row['id']} ({row['end_to_end_id']}): {wrong}")
+            found.append(f"{name}: {wrong}")
 
     return found
 
@@ -145,12 +182,31 @@ async def _receipt_page(connection: Connection, ispb: str, page: Sequence[_Row])
         name = f"receipt {row['id']} ({row['end_to_end_id']})"
         if transfer_id != postings.pix_in_id(ispb, row["end_to_end_id"]):
             found.append(f"{name}: its transfer is not the one derived from its end-to-end id")
-        elif transfer_id not in known:
-            found.append(f"{name}: it has no transfer in the ledger")
-        elif known[transfer_id].amount != row["amount"]:
-            found.append(f"{name}: the ledger has another amount")
+        elif wrong := _judge_credit(row, known):
+            found.append(f"{name}: {wrong}")
 
     return found
+
+
+async def _return_page(connection: Connection, ispb: str, page: Sequence[_Row]) -> list[str]:
+    known = await _transfers(connection, [int_of(row["transfer_id"]) for row in page])
+    found = []
+
+    for row in page:
+        if int_of(row["transfer_id"]) != refund_postings.payout_return_id(ispb, row["id"]):
+            found.append(f"return {row['id']}: its transfer is not the one derived from its id")
+        elif wrong := _judge_credit(row, known):
+            found.append(f"return {row['id']}: {wrong}")
+
+    return found
+
+
+def _judge_credit(row: _Row, known: Mapping[int, _Transfer]) -> str | None:
+    """What is wrong with money that came in, in words, or None."""
+    transfer = known.get(int_of(row["transfer_id"]))
+    if transfer is None:
+        return "it has no transfer in the ledger"
+    return None if transfer.amount == row["amount"] else "the ledger has another amount"
 
 
 async def _transfers(connection: Connection, ids: Sequence[int]) -> dict[int, _Transfer]:

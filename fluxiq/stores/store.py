@@ -13,7 +13,6 @@ from fluxiq.domain.records import (
     Account,
     ApiKey,
     Charge,
-    Delivery,
     Event,
     InboxEntry,
     Merchant,
@@ -21,7 +20,6 @@ from fluxiq.domain.records import (
     Payout,
     PixKey,
     Step,
-    WebhookEndpoint,
 )
 from fluxiq.errors import Unavailable
 from fluxiq.natural_batching import BatchingStatistics, NaturalBatcher
@@ -29,10 +27,10 @@ from fluxiq.ports import (
     Archived,
     Books,
     ChargeOpening,
-    DeliveryAttempt,
     Differs,
     HoldSettled,
     Idempotency,
+    Limited,
     NoticeRecorded,
     Opening,
     OutcomeArchived,
@@ -47,12 +45,10 @@ from fluxiq.ports import (
 from fluxiq.stores import (
     accounts,
     charges,
-    deliveries,
     inbox,
     outbox,
     proof,
     receipts,
-    telling,
     walk,
 )
 from fluxiq.stores import idempotency as keys
@@ -71,7 +67,7 @@ class PostgresStore(Store):
         self._open_charge: NaturalBatcher[ChargeOpening, Opening] = NaturalBatcher(
             partial(run, charges.open_charges, ispb), system="postgres"
         )
-        self._open_payout: NaturalBatcher[PayoutOpening, Opening] = NaturalBatcher(
+        self._open_payout: NaturalBatcher[PayoutOpening, Opening | Limited] = NaturalBatcher(
             partial(run, payout_rows.open_payouts), system="postgres"
         )
         self._settle_hold: NaturalBatcher[HoldSettled, Archived] = NaturalBatcher(
@@ -153,7 +149,7 @@ class PostgresStore(Store):
 
     # PIX out
 
-    async def open_payout(self, opening: PayoutOpening) -> Opening:
+    async def open_payout(self, opening: PayoutOpening) -> Opening | Limited:
         return await self._open_payout(opening)
 
     async def settle_hold(self, settled: HoldSettled) -> Archived:
@@ -179,12 +175,6 @@ class PostgresStore(Store):
 
     # telling
 
-    async def add_endpoint(self, endpoint: WebhookEndpoint) -> None:
-        await self._postgres.transaction(telling.add_endpoint, endpoint)
-
-    async def endpoints(self, merchant_id: str | None = None) -> list[WebhookEndpoint]:
-        return await self._postgres.run(telling.endpoints, merchant_id)
-
     async def record_steps(self, steps: Sequence[Step]) -> None:
         await self._postgres.run(walk.record_steps, steps)
 
@@ -204,20 +194,3 @@ class PostgresStore(Store):
 
     async def outbox_published(self, entries: Sequence[OutboxEntry], now: datetime) -> None:
         await self._postgres.run(outbox.outbox_published, entries, now)
-
-    # what is owed to merchants
-
-    async def claim_deliveries(
-        self, endpoint_id: str, now: datetime, lease_seconds: float, limit: int
-    ) -> list[Delivery]:
-        return await self._postgres.run(
-            deliveries.claim_deliveries, endpoint_id, now, lease_seconds, limit
-        )
-
-    async def finish_deliveries(
-        self, attempts: Sequence[DeliveryAttempt], steps: Sequence[Step]
-    ) -> None:
-        await self._postgres.run(deliveries.finish_deliveries, attempts, steps)
-
-    async def next_delivery_at(self, endpoint_id: str) -> datetime | None:
-        return await self._postgres.run(deliveries.next_delivery_at, endpoint_id)

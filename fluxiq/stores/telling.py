@@ -11,9 +11,10 @@ from typing import Any, Final, Self
 import msgspec
 from msgspec import Struct
 
-from fluxiq.domain.records import Event, WebhookEndpoint
+from fluxiq.domain.records import Event
+from fluxiq.domain.webhook import delivery_id
 from fluxiq.stores.pool import Connection
-from fluxiq.stores.rows import columns, record
+from fluxiq.stores.rows import columns
 from fluxiq.stores.statement import GIVEN, NOTHING, Part, compose
 
 TOLD: Final = Part(
@@ -38,17 +39,17 @@ ANNOUNCED: Final = Part(
     """,
 )
 
-# A delivery's id is derived: the event's time, and 64 bits of a hash in upper-case hexadecimal, all
-# of whose digits are Crockford's too. An endpoint that lists no events wants all of them.
+# A delivery's id is derived (`domain.webhook.delivery_id`). An endpoint that lists no events wants
+# all of them (`domain.webhook.wants`).
 OWED: Final = Part(
     "owed",
     """
-    INSERT INTO deliveries (id, endpoint_id, event_id, next_attempt_at)
+    INSERT INTO deliveries (id, endpoint_id, event_id, next_attempt_at, created_at)
     SELECT
         'dlv_' || substr(told.id, 5, 10) || upper(left(encode(
             sha256(convert_to(told.id || ':' || endpoint.id, 'UTF8')), 'hex'
         ), 16)),
-        endpoint.id, told.id, told.created_at
+        endpoint.id, told.id, told.created_at, told.created_at
     FROM told
     JOIN webhook_endpoints AS endpoint USING (merchant_id)
     WHERE endpoint.disabled_at IS NULL AND (
@@ -58,6 +59,16 @@ OWED: Final = Part(
                 OR (right(wanted, 1) = '*' AND starts_with(told.type, rtrim(wanted, '*')))
         )
     )
+    RETURNING event_id, endpoint_id
+    """,
+)
+
+# Owed to one endpoint, whatever it lists, and announced to nobody else.
+_OWED_TO_ONE: Final = Part(
+    "owed",
+    """
+    INSERT INTO deliveries (id, endpoint_id, event_id, next_attempt_at, created_at)
+    SELECT $2, $1, id, created_at, created_at FROM told
     RETURNING event_id, endpoint_id
     """,
 )
@@ -72,6 +83,7 @@ SELECT event_id, array_agg(endpoint_id ORDER BY endpoint_id) FROM owed GROUP BY 
 """
 
 _TELL: Final = compose([NOTHING, *TELLING], RESULT)
+_TELL_ONE: Final = compose([NOTHING, TOLD, _OWED_TO_ONE], RESULT)
 
 
 class Telling(Struct, frozen=True):
@@ -107,19 +119,7 @@ class Told(Struct, frozen=True):
 
 def told(ispb: str, tellings: Iterable[Telling]) -> list[Any]:
     """The arguments of TELLING."""
-    rows = (
-        (
-            one.event.id,
-            one.event.merchant_id,
-            one.event.type,
-            one.event.created_at,
-            body_of(one.event),
-            one.reference,
-            one.given,
-        )
-        for one in tellings
-    )
-    return [*columns(rows, 7), f"FLUXIQ.{ispb}.events."]
+    return [*_events(tellings), f"FLUXIQ.{ispb}.events."]
 
 
 async def tell(connection: Connection, ispb: str, tellings: Sequence[Telling]) -> Told:
@@ -128,6 +128,12 @@ async def tell(connection: Connection, ispb: str, tellings: Sequence[Telling]) -
         return Told()
 
     return Told.of_rows(await connection.fetch(_TELL, *told(ispb, tellings)))
+
+
+async def tell_one(connection: Connection, endpoint_id: str, event: Event) -> None:
+    """Write an event that is owed to one endpoint only."""
+    name = delivery_id(event.id, endpoint_id)
+    await connection.fetch(_TELL_ONE, *_events([Telling(event)]), endpoint_id, name)
 
 
 def body_of(event: Event) -> bytes:
@@ -142,34 +148,21 @@ def body_of(event: Event) -> bytes:
     )
 
 
-async def add_endpoint(connection: Connection, endpoint: WebhookEndpoint) -> None:
-    await connection.execute(
-        """
-        INSERT INTO webhook_endpoints
-            (id, merchant_id, url, events, secret, created_at, disabled_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
-        ON CONFLICT (id) DO NOTHING
-        """,
-        endpoint.id,
-        endpoint.merchant_id,
-        endpoint.url,
-        endpoint.events,
-        endpoint.secret,
-        endpoint.created_at,
-        endpoint.disabled_at,
+def _events(tellings: Iterable[Telling]) -> list[Any]:
+    """The arguments of TOLD."""
+    rows = (
+        (
+            one.event.id,
+            one.event.merchant_id,
+            one.event.type,
+            one.event.created_at,
+            body_of(one.event),
+            one.reference,
+            one.given,
+        )
+        for one in tellings
     )
-
-
-async def endpoints(connection: Connection, merchant_id: str | None) -> list[WebhookEndpoint]:
-    """Oldest first, the disabled ones too; of all merchants when none is named."""
-    rows = await connection.fetch(
-        """
-        SELECT * FROM webhook_endpoints WHERE merchant_id = $1 OR $1 IS NULL
-        ORDER BY created_at, id
-        """,
-        merchant_id,
-    )
-    return [record(WebhookEndpoint, row) for row in rows]
+    return columns(rows, 7)
 
 
 def _utc(at: datetime) -> datetime:

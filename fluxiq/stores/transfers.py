@@ -72,21 +72,22 @@ _MOVE: Final = compose(
         Part(
             "locked",
             """
-            SELECT id, stage FROM transfers WHERE id = ANY (ARRAY(SELECT id FROM asked))
-            ORDER BY id FOR UPDATE
+            SELECT known.stage AS found, asked.*
+            FROM asked JOIN transfers AS known USING (id)
+            ORDER BY id FOR UPDATE OF known
             """,
         ),
         Part(
             "moved",
             """
             UPDATE transfers SET
-                stage = asked.stage, updated_at = asked.at, completed_at = asked.completed_at,
-                failure_code = asked.failure_code, decided_by = asked.decided_by
-            FROM asked JOIN locked USING (id)
-            WHERE transfers.id = asked.id AND locked.stage = asked.before
+                stage = locked.stage, updated_at = locked.at, completed_at = locked.completed_at,
+                failure_code = locked.failure_code, decided_by = locked.decided_by
+            FROM locked
+            WHERE transfers.id = locked.id AND locked.found = locked.before
             RETURNING
-                transfers.id, transfers.merchant_id, transfers.idempotency_key, asked.refused,
-                asked.response
+                transfers.id, transfers.merchant_id, transfers.idempotency_key, locked.refused,
+                locked.response
             """,
         ),
         Part("happened (what)", "SELECT id FROM moved"),

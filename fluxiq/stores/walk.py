@@ -18,6 +18,8 @@ async def payment_owner(connection: Connection, end_to_end_id: str) -> str | Non
         SELECT merchant_id FROM payouts WHERE end_to_end_id = $1
         UNION ALL
         SELECT merchant_id FROM receipts WHERE end_to_end_id = $1
+        UNION ALL
+        SELECT merchant_id FROM refunds WHERE return_id = $1
         LIMIT 1
         """,
         end_to_end_id,

@@ -38,7 +38,10 @@ class Metrics:
 
         self._http()
         self._pix()
+        self._providers()
         self._ledger()
+        self._jobs()
+        self._queues()
         self._backends()
         self._http_series: dict[tuple[str, str, int, str], tuple[Counter, Histogram]] = {}
 
@@ -83,6 +86,16 @@ class Metrics:
         for backend, is_well in health.items():
             self.ledger_health.labels(institution, backend).set(is_well)
 
+    def observe_job(self, institution: str, kind: str, state: str, seconds: float) -> None:
+        """One attempt at a job, which took `seconds` and left the job in `state`."""
+        self.jobs.labels(institution, kind, state).inc()
+        self.job_seconds.labels(institution, kind).observe(seconds)
+
+    def show_backlog(self, institution: str, kind: str, waiting: int, seconds: float) -> None:
+        """Jobs that are due and wait for a worker, the first of them since `seconds`."""
+        self.jobs_waiting.labels(institution, kind).set(waiting)
+        self.jobs_oldest.labels(institution, kind).set(seconds)
+
     # The series, by room.
 
     def _http(self) -> None:
@@ -105,6 +118,12 @@ class Metrics:
             ["institution"],
             registry=self.registry,
         )
+        self.rate_limits_local = Gauge(
+            "fluxiq_rate_limits_local",
+            "1 while Redis is away and each process counts calls by itself",
+            ["institution"],
+            registry=self.registry,
+        )
 
     def _pix(self) -> None:
         labels = ["institution", "type", "status"]
@@ -118,6 +137,27 @@ class Metrics:
             "fluxiq_pix_transaction_amount_total",
             "Centavos of the payments that reached a status",
             labels,
+            registry=self.registry,
+        )
+
+    def _providers(self) -> None:
+        link = ["institution", "provider"]
+        self.provider_requests = Counter(
+            "fluxiq_provider_requests_total",
+            "Calls to a provider: answered, refused, unavailable, unknown, or held_back by us",
+            [*link, "operation", "outcome"],
+            registry=self.registry,
+        )
+        self.provider_breaker = Gauge(
+            "fluxiq_provider_breaker_state",
+            "0 closed, 1 open, 2 half-open: one for each provider link",
+            link,
+            registry=self.registry,
+        )
+        self.provider_certificate_days = Gauge(
+            "fluxiq_provider_certificate_days_left",
+            "Days until the certificate that we show to a provider expires",
+            link,
             registry=self.registry,
         )
 
@@ -153,9 +193,70 @@ class Metrics:
             ["institution"],
             registry=self.registry,
         )
+        self.ledger_mirror_behind = Gauge(
+            "ledger_mirror_behind_transfers",
+            "Transfers that were sealed for TigerBeetle and that the mirror does not have yet",
+            ["institution"],
+            registry=self.registry,
+        )
         self.ledger_breaker = Gauge(
             "ledger_circuit_breaker_state",
             "0 closed, 1 open, 2 half-open: one for all institutions of the process",
+            registry=self.registry,
+        )
+
+    def _jobs(self) -> None:
+        labels = ["institution", "kind"]
+        self.jobs = Counter(
+            "jobs_total",
+            "Attempts at jobs, by the state in which they left the job",
+            [*labels, "state"],
+            registry=self.registry,
+        )
+        self.job_seconds = Histogram(
+            "job_duration_seconds",
+            "Time of an attempt at a job",
+            labels,
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.jobs_waiting = Gauge(
+            "jobs_waiting",
+            "Jobs that are due and wait for a worker",
+            labels,
+            registry=self.registry,
+        )
+        self.jobs_oldest = Gauge(
+            "jobs_oldest_seconds",
+            "How long the first of them has been due",
+            labels,
+            registry=self.registry,
+        )
+
+    def _queues(self) -> None:
+        queue = ["institution", "queue"]
+        self.message_failures = Counter(
+            "queue_failures_total",
+            "Failures of workers at single messages, by bugs and not by the weather",
+            queue,
+            registry=self.registry,
+        )
+        self.dead_letters = Counter(
+            "dead_letters_total",
+            "Messages that failed as often as they may",
+            queue,
+            registry=self.registry,
+        )
+        self.dead_letters_waiting = Gauge(
+            "dead_letters_waiting",
+            "Dead letters that wait for an operator",
+            ["institution"],
+            registry=self.registry,
+        )
+        self.holds_outlived = Gauge(
+            "holds_outlived",
+            "Holds that nobody is at work on, and that may not be ended without a person",
+            ["institution"],
             registry=self.registry,
         )
 

@@ -98,7 +98,7 @@ async def test_a_body_above_the_limit_is_too_large() -> None:
         ("GET", "/api//v1/accounts", 404, "route_not_found"),
         ("DELETE", "/api/v1/pix/charges", 405, "method_not_allowed"),
         ("OPTIONS", "/api/v1/pix/charges", 405, "method_not_allowed"),
-        ("GET", "/api/v1/pix/charges", 405, "method_not_allowed"),
+        ("PUT", "/api/v1/pix/charges", 405, "method_not_allowed"),
     ],
 )
 async def test_strays_get_the_envelope_too(method: str, path: str, status: int, code: str) -> None:
@@ -111,7 +111,7 @@ async def test_strays_get_the_envelope_too(method: str, path: str, status: int, 
 
 async def test_a_wrong_method_is_told_the_right_ones() -> None:
     response = await World().app().test_client().delete(CHARGES)
-    assert response.headers["Allow"] == "POST"
+    assert response.headers["Allow"] == "GET, HEAD, POST"
 
 
 async def test_the_envelope_has_these_members_and_no_others() -> None:

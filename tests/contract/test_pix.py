@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from quart.wrappers import Response
 
 from fluxiq.domain import brcode
-from tests.support.api_twin import World, bearer
+from tests.support.api_client import Merchant, data_of, error_of
+from tests.support.api_twin import World
 
 CHARGES = "/api/v1/pix/charges"
 PAYOUTS = "/api/v1/pix/payouts"
@@ -28,31 +28,6 @@ PAYOUT: dict[str, Any] = {
     "recipient": {"pix_key": "somebody@example.com", "pix_key_type": "EMAIL"},
     "idempotency_key": "order-42",
 }
-
-
-class Merchant:
-    """A merchant at a client of the API."""
-
-    def __init__(self, world: World, merchant_id: str | None = None) -> None:
-        self.client = world.app().test_client()
-        self.key = world.key("*", merchant_id=merchant_id)
-
-    async def post(self, path: str, body: Any, **headers: str) -> Response:
-        return await self.client.post(path, json=body, headers=bearer(self.key, **headers))
-
-    async def get(self, path: str) -> Response:
-        return await self.client.get(path, headers=bearer(self.key))
-
-
-async def data_of(response: Response) -> Any:
-    body = await response.get_json()
-    assert set(body) == {"data"}, body
-    return body["data"]
-
-
-async def error_of(response: Response) -> tuple[int, str]:
-    body = await response.get_json()
-    return response.status_code, body["error"]["code"]
 
 
 async def test_a_charge_is_created_with_its_br_code_and_picture() -> None:
@@ -194,7 +169,7 @@ async def test_a_key_of_nobody_is_named() -> None:
     nobody = PAYOUT | {"recipient": {"pix_key": "nobody@example.com"}}
     response = await Merchant(World()).post(PAYOUTS, nobody)
     body = await response.get_json()
-    assert body["error"]["code"] == "pix_key_not_found"
+    assert (response.status_code, body["error"]["code"]) == (404, "pix_key_not_found")
     assert body["error"]["details"]["field"] == "recipient.pix_key"
 
 

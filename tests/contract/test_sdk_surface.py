@@ -39,6 +39,18 @@ CALLS: Final[dict[str, Callable[[FluxiQ], object]]] = {
     "POST /pix/refunds": lambda api: api.refunds.create(charge_id=ID, amount=1),
     "GET /pix/refunds": lambda api: api.refunds.list(charge_id=ID).page(),
     "GET /pix/refunds/{refund_id}": lambda api: api.refunds.get(ID),
+    "POST /pix/med/reports": lambda api: api.med_reports.create(
+        end_to_end_id="E12345678202611221200abcdefghijk", reason="scam"
+    ),
+    "GET /pix/med/reports": lambda api: api.med_reports.list(status="open").page(),
+    "GET /pix/med/reports/{med_report_id}": lambda api: api.med_reports.get(ID),
+    "POST /pix/med/reports/{med_report_id}/acknowledge": lambda api: api.med_reports.acknowledge(
+        ID
+    ),
+    "POST /pix/med/reports/{med_report_id}/close": lambda api: api.med_reports.close(
+        ID, result="agreed", amount=1
+    ),
+    "POST /pix/med/reports/{med_report_id}/cancel": lambda api: api.med_reports.cancel(ID),
     "GET /pix/dict/{key}": lambda api: api.directory.get("a@example.com"),
     "POST /pix/qrcode": lambda api: api.qr_codes.create_static(amount=1),
     "POST /pix/qrcode/parse": lambda api: api.qr_codes.read("00020126"),

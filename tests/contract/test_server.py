@@ -139,8 +139,10 @@ async def test_a_client_that_never_reads_does_not_hold_up_the_end(
             )
             await _until(lambda: world.hub.statistics().clients == 1)
             [client] = next(iter(world.hub._clients.values()))
+            sequence = 0
             while not client._waiting:  # until its buffers and the kernel's are full
-                world.hub.publish(ISPB, world.merchant_id, event)
+                sequence += 1
+                await world.hub.publish(ISPB, world.merchant_id, sequence, event)
                 await trio.sleep(0.1)
             await served.stop()
 

@@ -2,13 +2,18 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from tests.support.commands import fluxiq
+from tests.support.commands import environment, fluxiq
+from tests.support.platform import ROOT
 from tests.support.servers import tigerbeetle_binary
 
 pytestmark = pytest.mark.embedded
@@ -124,6 +129,33 @@ def test_what_needs_tigerbeetle_is_measured_with_one(
     assert found is None or found["value"] == 0, found
     for figure in figures.values():
         assert figure["value"] >= 0, figure
+
+
+def test_sigterm_ends_it_in_order_and_leaves_nothing(folder: Path, tmp_path: Path) -> None:
+    """It ended in a traceback, and a gigabyte stayed in the folder for temporary files."""
+    words = ("run.py", "bench", "ledger", "--only", "standin", "--rounds", "1")
+    environ = {"PATH": str(folder), "TMPDIR": str(tmp_path)}
+    bench = subprocess.Popen(
+        [sys.executable, *words],
+        cwd=ROOT,
+        env=environment(folder, environ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + SECONDS_MAX
+        while not list(tmp_path.glob("*/postgres/*/postmaster.pid")):
+            assert bench.poll() is None, "it runs until it is told to end"
+            assert time.monotonic() < deadline, "PostgreSQL does not start"
+            time.sleep(0.05)
+        bench.terminate()
+        said, _ = bench.communicate(timeout=SECONDS_MAX)
+    finally:
+        bench.kill()
+
+    assert (bench.returncode, said) == (128 + signal.SIGTERM, "")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_family_that_does_not_exist_is_refused_and_the_others_are_named(folder: Path) -> None:

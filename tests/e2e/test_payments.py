@@ -60,7 +60,7 @@ CHARGES = (
     ("once", 55),
     ("copies", 20),
     ("several_payers", 10),
-    ("wrong_amount_first", 10),
+    ("underpaid_first", 10),
     ("late", 5),
 )
 
@@ -198,9 +198,9 @@ async def _charge(
                 for one in range(PAYERS)
             ]
             await simulator.pay_many(everybody)
-        case "wrong_amount_first":
+        case "underpaid_first":
             await pay(amount=amount - 1)
-            await _credited(heard, made["id"], "wrong_amount")
+            await _credited(heard, made["id"], "underpaid")
             await pay()
         case "late":
             await trio.sleep(2)
@@ -338,8 +338,8 @@ def test_money_that_pays_no_charge_is_credited_with_its_reason(
             match charge.kind:
                 case "several_payers":
                     wanted[charge_id, "charge_already_paid"] = PAYERS - 1
-                case "wrong_amount_first":
-                    wanted[charge_id, "wrong_amount"] = 1
+                case "underpaid_first":
+                    wanted[charge_id, "underpaid"] = 1
                 case "late":
                     wanted[charge_id, "late"] = 1
         assert reasons == wanted
@@ -352,7 +352,7 @@ def test_the_balance_is_exact_to_the_centavo(traffic: dict[str, Played]) -> None
             match charge.kind:
                 case "several_payers":
                     received += PAYERS * charge.amount
-                case "wrong_amount_first":
+                case "underpaid_first":
                     received += 2 * charge.amount - 1
                 case _:
                     received += charge.amount

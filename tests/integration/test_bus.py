@@ -238,6 +238,34 @@ class TestSettle:
         (again,) = await bus.fetch("hasty", stream, 1, 5)
         assert again.num_delivered == 2
 
+    async def test_work_that_is_held_does_not_come_again(self, bus: Bus, stream: str) -> None:
+        await bus.ensure_consumer(stream, "patient", f"{stream}.work", ack_wait=0.5)
+        await publish_numbers(bus, stream, 2)
+        held = await bus.fetch("patient", stream, 2, 5)
+        for _ in range(5):
+            await trio.sleep(0.2)
+            await bus.hold_many(held)
+            assert await bus.fetch("patient", stream, 2, 0) == []
+
+        (again, *_) = await bus.fetch("patient", stream, 2, 5)
+        assert again.num_delivered == 2, "who lets go of it gives it to somebody else"
+
+    async def test_work_that_was_delivered_as_often_as_it_may_is_let_go(
+        self, bus: Bus, stream: str
+    ) -> None:
+        await bus.ensure_consumer(stream, "strict", f"{stream}.work", max_deliver=2)
+        await publish_numbers(bus, stream, 1)
+        for _ in range(2):
+            (delivery,) = await bus.fetch("strict", stream, 1, 5)
+            await bus.nak(delivery, 0)
+
+        assert await bus.fetch("strict", stream, 1, 0.2) == []
+
+    async def test_work_says_under_which_id_it_was_published(self, bus: Bus, stream: str) -> None:
+        await bus.publish(f"{stream}.work", b"", "evt_1:3")
+        (delivery,) = await bus.fetch("worker", stream, 1, 5)
+        assert delivery.message_id == "evt_1:3"
+
 
 class TestSubscribe:
     async def test_brings_messages_published_while_it_is_open(self, bus: Bus, stream: str) -> None:

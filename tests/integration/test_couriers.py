@@ -21,11 +21,17 @@ from fluxiq.couriers.sender import WebhookSender
 from fluxiq.couriers.sink import Sink, serve_sink
 from fluxiq.domain.records import Delivery, WebhookEndpoint
 from fluxiq.http1 import HttpClient, Request, Response, bind, port_of, serve_http, tcp_connector
-from fluxiq.settings import Webhooks
+from fluxiq.settings import load
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SECONDS_MAX = 20.0
-SETTINGS = Webhooks(deliver_seconds_max=5.0, concurrency=4, allow_loopback=True)
+SETTINGS = msgspec.structs.replace(
+    load({}).webhooks,
+    deliver_seconds_max=5.0,
+    concurrency=4,
+    allow_loopback=True,
+    allow_http=True,
+)
 
 
 def endpoint_at(url: str, secret: str = SECRET) -> WebhookEndpoint:
@@ -250,12 +256,79 @@ async def test_the_address_that_was_checked_is_the_one_connected_to(
     assert len(asked) == 1
 
 
+async def test_a_name_that_moves_into_our_network_gets_nothing_from_then_on(
+    nursery: trio.Nursery, sender: WebhookSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each connection looks up again: what was harmless yesterday proves nothing today."""
+    url, targets = await server_saying(nursery, None)  # hangs up: no connection is kept
+    port = int(url.rpartition(":")[2])
+    real, answers = trio.socket.getaddrinfo, iter(["127.0.0.1", "10.0.0.1"])
+
+    async def moving(host: object, *rest: object, **more: object) -> object:
+        if host != "moving.test":
+            return await real(host, *rest, **more)  # type: ignore[arg-type]
+        return [(2, 1, 6, "", (next(answers), port))]
+
+    monkeypatch.setattr(trio.socket, "getaddrinfo", moving)
+    endpoint = endpoint_at(f"http://moving.test:{port}/")
+
+    first = await sender.deliver(endpoint, delivery_of(), now())
+    second = await sender.deliver(endpoint, delivery_of(), now())
+
+    assert "10.0.0.1, which is not a public address" in second.error
+    assert "public address" not in first.error
+    assert targets == ["/"]
+
+
+async def test_plain_http_is_not_spoken_unless_settings_say_so(sink: Sink) -> None:
+    strict = msgspec.structs.replace(SETTINGS, allow_http=False)
+
+    async with WebhookSender.open(strict) as sender:
+        result = await sender.deliver(endpoint_at(sink.url), delivery_of(), now())
+
+    assert (result.status, sink.verified) == (None, 0)
+    assert "https://" in result.error
+
+
+async def test_the_beginning_of_an_answer_is_kept_as_text_that_a_database_takes(
+    sender: WebhookSender, nursery: trio.Nursery
+) -> None:
+    body = b"nul \x00, not utf-8 \xff " + b"a" * 5_000
+    url, _ = await server_saying(nursery, Response(status=500, body=body))
+
+    result = await sender.deliver(endpoint_at(url), delivery_of(), now())
+
+    assert result.response.startswith("nul \ufffd, not utf-8 \ufffd aaa")
+    assert len(result.response) == 1_000
+    assert result.error == "answered 500"
+
+
+async def test_the_milliseconds_of_an_attempt_are_told_also_when_it_fails(
+    sender: WebhookSender, nursery: trio.Nursery
+) -> None:
+    async def slowly(request: Request) -> Response:
+        await trio.sleep(0.05)
+        return Response(status=200)
+
+    listeners = await bind("127.0.0.1", 0, name="a slow merchant")
+    nursery.start_soon(serve_http, slowly, listeners)
+    url = f"http://127.0.0.1:{port_of(listeners)}"
+    hasty = msgspec.structs.replace(SETTINGS, deliver_seconds_max=0.02)
+
+    patient = await sender.deliver(endpoint_at(url), delivery_of(), now())
+    async with WebhookSender.open(hasty) as impatient:
+        late = await impatient.deliver(endpoint_at(url), delivery_of(), now())
+
+    assert 50 <= patient.milliseconds < 5_000
+    assert (late.status, 20 <= late.milliseconds < 5_000) == (None, True)
+
+
 async def test_path_and_query_arrive_with_what_needs_it_escaped(
     sender: WebhookSender, nursery: trio.Nursery
 ) -> None:
     url, targets = await server_saying(nursery, Response(status=200))
 
-    await sender.deliver(endpoint_at(f"{url}/a b/ç?x=1&y=%20#part"), delivery_of(), now())
+    await sender.deliver(endpoint_at(f"{url}/a b/ç?x=1&y=%20"), delivery_of(), now())
 
     assert targets == ["/a%20b/%C3%A7?x=1&y=%20"]
 

@@ -140,6 +140,26 @@ async def test_a_connection_closed_without_a_word_is_no_answer(client: HttpClien
     assert (await client.request("GET", "/after", seconds_max=5)).status == 200
 
 
+async def test_after_a_renewal_no_call_goes_over_an_older_connection(
+    server: int, nursery: trio.Nursery
+) -> None:
+    opened: list[int] = []
+
+    async def connect() -> trio.SocketStream:
+        opened.append(1)
+        return await trio.open_tcp_stream("127.0.0.1", server)
+
+    async with HttpClient(connect, "host.test", connections_max=2) as client:
+        await client.request("GET", "/1", seconds_max=5)
+        await client.request("GET", "/2", seconds_max=5)
+        assert len(opened) == 1
+
+        client.renew()
+        await client.request("GET", "/3", seconds_max=5)
+        await client.request("GET", "/4", seconds_max=5)
+        assert len(opened) == 2
+
+
 async def test_nobody_listening_is_nothing_sent() -> None:
     listeners = await bind("127.0.0.1", 0, name="gone")
     port = port_of(listeners)

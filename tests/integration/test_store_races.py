@@ -17,6 +17,7 @@ from fluxiq.ports import Fresh, Running
 from fluxiq.stores.pool import Connection, Postgres
 from fluxiq.stores.store import PostgresStore
 from tests.support.store_records import (
+    add_endpoint,
     at,
     charge,
     charge_opening,
@@ -106,7 +107,7 @@ async def test_an_outcome_that_waited_for_a_change_of_stage_ends_the_payout_all_
 ) -> None:
     made = await held(store)
     hook = endpoint()
-    await store.add_endpoint(hook)
+    await add_endpoint(store, hook)
     change = f"UPDATE payouts SET stage = '{between}' WHERE id = '{made.id}'"
 
     archived = await overtaken(
@@ -139,7 +140,7 @@ async def test_an_outcome_that_waited_for_another_end_is_ignored_and_says_so(
 ) -> None:
     made, noticed = await held(store), notice_recorded()
     await store.record_notices([noticed])
-    await store.add_endpoint(endpoint())
+    await add_endpoint(store, endpoint())
     change = (
         "UPDATE payouts SET stage = 'failed', failure_code = 'account_blocked' "
         f"WHERE id = '{made.id}'"
@@ -209,7 +210,7 @@ async def test_a_hold_that_waited_for_another_answer_of_the_vault_writes_nothing
 ) -> None:
     made = payout()
     await store.open_payout(payout_opening(made))
-    await store.add_endpoint(endpoint())
+    await add_endpoint(store, endpoint())
     change = (
         "UPDATE payouts SET stage = 'failed', failure_code = 'insufficient_funds' "
         f"WHERE id = '{made.id}'"

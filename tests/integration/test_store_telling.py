@@ -9,14 +9,16 @@ import pytest
 import trio
 
 from fluxiq.asyncio_host import AsyncioHost
-from fluxiq.domain.records import Delivery, Room
-from fluxiq.ports import ChargeOpening, DeliveryAttempt, Fresh
+from fluxiq.domain.records import Delivery, DisabledReason, Room
+from fluxiq.ports import ChargeOpening, Fresh, Page
+from fluxiq.ports.webhooks import DeliveryAttempt
 from fluxiq.stores.pool import Postgres
 from fluxiq.stores.store import PostgresStore
 from tests.support.store_records import (
     ISPB,
     MERCHANT,
     NOW,
+    add_endpoint,
     at,
     charge_opening,
     endpoint,
@@ -29,6 +31,7 @@ from tests.support.store_records import (
     payout,
     payout_opening,
     step,
+    webhooks_of,
 )
 
 Opened = tuple[PostgresStore, Postgres]
@@ -62,6 +65,13 @@ async def make_event(store: PostgresStore, **said: Any) -> tuple[ChargeOpening, 
     return opening, fresh
 
 
+async def claim(
+    store: PostgresStore, endpoint_id: str, now: datetime, lease_seconds: float, limit: int
+) -> list[Delivery]:
+    claimed = await webhooks_of(store).claim_deliveries(endpoint_id, now, lease_seconds, limit)
+    return list(claimed.deliveries)
+
+
 def attempt(delivery: Delivery, seconds: float, **said: Any) -> DeliveryAttempt:
     made = DeliveryAttempt(delivery=delivery, at=at(seconds), delivered=False, status=500)
     return msgspec.structs.replace(made, **said)
@@ -84,17 +94,18 @@ async def test_an_endpoint_is_owed_what_its_list_names(store: PostgresStore) -> 
         endpoint("pix.payout.*"),
         endpoint("pix.charge"),
         endpoint("%"),
-        endpoint(disabled_at=NOW),
+        endpoint(disabled_at=NOW, disabled_reason=DisabledReason.MERCHANT),
         endpoint(merchant_id=OTHER),
     ]
     for one in [*wanted, *unwanted]:
-        await store.add_endpoint(one)
+        await add_endpoint(store, one)
 
     _, fresh = await make_event(store)
 
     assert fresh.endpoint_ids == tuple(one.id for one in wanted)
-    assert await store.endpoints(OTHER) == [unwanted[-1]]
-    assert len(await store.endpoints()) == len(wanted) + len(unwanted)
+    webhooks = webhooks_of(store)
+    assert await webhooks.list_endpoints(OTHER, Page()) == ([unwanted[-1]], 1)
+    assert len(await webhooks.enabled_endpoints()) == len(wanted) + len(unwanted) - 1
 
 
 async def test_a_delivery_carries_the_frozen_body_and_an_id_of_its_own(
@@ -102,10 +113,10 @@ async def test_a_delivery_carries_the_frozen_body_and_an_id_of_its_own(
 ) -> None:
     hooks = [endpoint(), endpoint()]
     for hook in hooks:
-        await store.add_endpoint(hook)
+        await add_endpoint(store, hook)
     opening, _ = await make_event(store, data={"amount": 15000, "note": "ção"})
 
-    first, second = [(await store.claim_deliveries(hook.id, NOW, 30, 10))[0] for hook in hooks]
+    first, second = [(await claim(store, hook.id, NOW, 30, 10))[0] for hook in hooks]
 
     assert msgspec.json.decode(first.body) == {
         "id": opening.event.id,
@@ -122,11 +133,11 @@ async def test_a_delivery_carries_the_frozen_body_and_an_id_of_its_own(
 
 async def test_a_payments_delivery_names_the_walk_it_belongs_to(store: PostgresStore) -> None:
     hook, made = endpoint(), payout()
-    await store.add_endpoint(hook)
+    await add_endpoint(store, hook)
     await store.open_payout(payout_opening(made))
     await store.settle_hold(hold_settled(made))
 
-    [delivery] = await store.claim_deliveries(hook.id, at(1), 30, 10)
+    [delivery] = await claim(store, hook.id, at(1), 30, 10)
 
     assert delivery.reference == made.end_to_end_id
 
@@ -136,7 +147,7 @@ async def test_a_payments_delivery_names_the_walk_it_belongs_to(store: PostgresS
 
 async def owed(store: PostgresStore, events: int = 1) -> str:
     hook = endpoint()
-    await store.add_endpoint(hook)
+    await add_endpoint(store, hook)
     for number in range(events):
         await make_event(store, created_at=at(-events + number))
     return hook.id
@@ -146,17 +157,17 @@ async def test_a_claimed_delivery_is_leased_and_comes_back_when_the_lease_ends(
     store: PostgresStore,
 ) -> None:
     hook = await owed(store)
-    assert await store.next_delivery_at(hook) == at(-1)
-    assert await store.claim_deliveries(hook, at(-2), 30, 10) == []
+    assert await webhooks_of(store).next_delivery_at(hook) == at(-1)
+    assert await claim(store, hook, at(-2), 30, 10) == []
 
-    [first] = await store.claim_deliveries(hook, NOW, 30, 10)
-    assert await store.claim_deliveries(hook, at(29), 30, 10) == []
-    assert await store.next_delivery_at(hook) == at(30)
-    [second] = await store.claim_deliveries(hook, at(30), 30, 10)
+    [first] = await claim(store, hook, NOW, 30, 10)
+    assert await claim(store, hook, at(29), 30, 10) == []
+    assert await webhooks_of(store).next_delivery_at(hook) == at(30)
+    [second] = await claim(store, hook, at(30), 30, 10)
 
     assert second == msgspec.structs.replace(first, attempt=2)
-    assert await store.claim_deliveries("whk_other", NOW, 30, 10) == []
-    assert await store.next_delivery_at("whk_other") is None
+    assert await claim(store, "whk_other", NOW, 30, 10) == []
+    assert await webhooks_of(store).next_delivery_at("whk_other") is None
 
 
 async def test_senders_at_once_never_get_the_same_delivery(store: PostgresStore) -> None:
@@ -164,7 +175,7 @@ async def test_senders_at_once_never_get_the_same_delivery(store: PostgresStore)
     claimed: list[Delivery] = []
 
     async def sender() -> None:
-        while found := await store.claim_deliveries(hook, NOW, 30, 7):
+        while found := await claim(store, hook, NOW, 30, 7):
             assert len(found) <= 7
             claimed.extend(found)
 
@@ -180,9 +191,7 @@ async def test_deliveries_are_claimed_oldest_event_first(store: PostgresStore) -
     hook = await owed(store, 5)
 
     claimed = [
-        delivery.event_id
-        for _ in range(3)
-        for delivery in await store.claim_deliveries(hook, NOW, 30, 2)
+        delivery.event_id for _ in range(3) for delivery in await claim(store, hook, NOW, 30, 2)
     ]
 
     assert claimed == sorted(claimed)
@@ -222,9 +231,9 @@ async def test_an_attempt_ends_delivered_to_be_retried_or_given_up(
     store: PostgresStore, postgres: Postgres
 ) -> None:
     hook = await owed(store, 3)
-    one, two, three = await store.claim_deliveries(hook, NOW, 30, 10)
+    one, two, three = await claim(store, hook, NOW, 30, 10)
 
-    await store.finish_deliveries(
+    await webhooks_of(store).finish_deliveries(
         [
             attempt(one, 1, delivered=True, status=200),
             attempt(two, 1, retry_at=at(60), status=None, error="no answer"),
@@ -236,7 +245,7 @@ async def test_an_attempt_ends_delivered_to_be_retried_or_given_up(
     assert await state_of(postgres, one) == state(delivered=at(1), status=200)
     assert await state_of(postgres, two) == state(next_at=at(60), status=None, error="no answer")
     assert await state_of(postgres, three) == state(given_up=at(1))
-    assert await store.next_delivery_at(hook) == at(60)
+    assert await webhooks_of(store).next_delivery_at(hook) == at(60)
     assert [one.room for one in await store.walk("E1")] == [Room.COURIER]
 
 
@@ -244,28 +253,28 @@ async def test_a_sender_whose_lease_ran_out_cannot_undo_what_came_after(
     store: PostgresStore, postgres: Postgres
 ) -> None:
     hook = await owed(store)
-    [slow] = await store.claim_deliveries(hook, NOW, 30, 10)
-    [quick] = await store.claim_deliveries(hook, at(30), 30, 10)
-    await store.finish_deliveries([attempt(quick, 31, retry_at=at(90))], [])
+    [slow] = await claim(store, hook, NOW, 30, 10)
+    [quick] = await claim(store, hook, at(30), 30, 10)
+    await webhooks_of(store).finish_deliveries([attempt(quick, 31, retry_at=at(90))], [])
 
-    await store.finish_deliveries([attempt(slow, 32)], [])
+    await webhooks_of(store).finish_deliveries([attempt(slow, 32)], [])
     assert await state_of(postgres, quick) == state(next_at=at(90))
 
     # That the merchant has it is true, whoever says so; and nothing said later changes it.
-    await store.finish_deliveries([attempt(slow, 33, delivered=True, status=204)], [])
-    await store.finish_deliveries([attempt(quick, 34, retry_at=at(95))], [])
+    await webhooks_of(store).finish_deliveries([attempt(slow, 33, delivered=True, status=204)], [])
+    await webhooks_of(store).finish_deliveries([attempt(quick, 34, retry_at=at(95))], [])
     assert await state_of(postgres, quick) == state(delivered=at(33), status=204)
 
 
 async def test_finishing_twice_is_finishing_once(store: PostgresStore, postgres: Postgres) -> None:
     hook = await owed(store)
-    [delivery] = await store.claim_deliveries(hook, NOW, 30, 10)
+    [delivery] = await claim(store, hook, NOW, 30, 10)
 
     for seconds in (1, 2):
-        await store.finish_deliveries([attempt(delivery, seconds)], [])
+        await webhooks_of(store).finish_deliveries([attempt(delivery, seconds)], [])
 
     assert await state_of(postgres, delivery) == state(given_up=at(1))
-    await store.finish_deliveries([], [])
+    await webhooks_of(store).finish_deliveries([], [])
 
 
 # The outbox

@@ -14,11 +14,14 @@ from actors.branch import Branch
 from actors.couriers import CourierBell, endpoint_watch, webhook_sender
 from actors.stopping import PHASES
 from fluxiq import settings as config
+from fluxiq.api.hub import Hub, Topic
+from fluxiq.api.live_client import LiveClient
 from fluxiq.couriers.sink import Sink, serve_sink
 from fluxiq.domain.records import DisabledReason, Event, WebhookEndpoint
 from fluxiq.domain.webhook import Edited, Rotated
 from fluxiq.http1 import Request, bind, port_of, serve_http
 from fluxiq.ports.webhooks import Asked
+from fluxiq.telemetry.metrics import Metrics
 from supervisors import DynamicSpec, Strategy, SupervisorSpec, Tree, open_tree
 from tests.support.memory_webhooks import MemoryWebhooks
 
@@ -32,11 +35,12 @@ class House:
 
     def __init__(self, sink: Sink) -> None:
         self.sink, self.webhooks = sink, MemoryWebhooks()
+        self.hub = Hub(Metrics(process=False).connections)
         webhooks = msgspec.structs.replace(config.load({}).webhooks, breaker_pause_seconds=0.2)
         settings = SimpleNamespace(webhooks=webhooks)
         clock = SimpleNamespace(now=lambda: datetime.now(UTC))
         self.branch = Branch(
-            platform=cast("Any", SimpleNamespace(settings=settings, clock=clock)),
+            platform=cast("Any", SimpleNamespace(settings=settings, clock=clock, hub=self.hub)),
             institution=cast("Any", SimpleNamespace(ispb=ISPB)),
         )
         self.bell = CourierBell(self.branch)
@@ -192,3 +196,29 @@ async def test_an_endpoint_that_comes_back_gets_all_that_waited() -> None:
         attempts = [one.delivery.attempt for one in house.webhooks.deliveries.values()]
         assert sum(attempts) < 60
         assert house.webhooks.endpoints["whk_1"].failing_since is None
+
+
+async def test_whoever_watches_deliveries_hears_how_each_attempt_ended() -> None:
+    async with opened() as (house, _):
+        house.sink.fail(1)
+        with house.hub.subscribe(ISPB, "mch_1", [Topic.DELIVERIES]) as client:
+            house.add("whk_1", house.sink.url)
+            house.tell()
+            told = [await next_frame(client) for _ in range(2)]
+    assert {one["type"] for one in told} == {"delivery"}
+    failed, delivered = (one["delivery"] for one in told)
+    assert (failed["outcome"], failed["attempt"], failed["status"]) == ("retrying", 1, 500)
+    assert failed["retry_at"] is not None
+    assert (delivered["outcome"], delivered["attempt"], delivered["status"]) == (
+        "delivered",
+        2,
+        204,
+    )
+    assert delivered["id"] == failed["id"]
+
+
+async def next_frame(client: LiveClient) -> Any:
+    with trio.fail_after(SECONDS_MAX):
+        while (text := client.take()) is None:
+            await client.wait()
+    return msgspec.json.decode(text)

@@ -19,23 +19,30 @@ CALM_SECONDS_MAX = 60.0
 @asynccontextmanager
 async def storm_over(house: House, host: AsyncioHost, name: str) -> AsyncIterator[None]:
     """A storm that blows beside the block, which begins in the middle of payments; then verdict."""
-    async with AsyncExitStack() as stack:
-        storm = Storm(house.platform, house.sink, name)
-        async with trio.open_nursery() as gusts:
-            gusts.start_soon(storm.blow)
-            assert await storm.until_under_way(), "nothing is under way"
-            yield
+    storm = Storm(house.platform, house.sink, name)
+    async with trio.open_nursery() as gusts:
+        gusts.start_soon(storm.blow)
+        assert await storm.until_under_way(), "nothing is under way"
+        yield
 
+    await aftermath(house, host, storm)
+
+
+async def aftermath(
+    house: House, host: AsyncioHost, storm: Storm, seconds_max: float = CALM_SECONDS_MAX
+) -> None:
+    """Nobody lends a hand: until nothing is under way. Then everything is judged."""
+    async with AsyncExitStack() as stack:
         books = {
             ispb: await stack.enter_async_context(open_books(host, house.platform.data_dir, ispb))
             for ispb in house.platform.logins
         }
-        await _until_calm(house, books)
+        await _until_calm(house, books, seconds_max)
         await _verdict(house, books, storm)
 
 
-async def _until_calm(house: House, books: dict[str, Postgres]) -> None:
-    deadline = trio.current_time() + CALM_SECONDS_MAX
+async def _until_calm(house: House, books: dict[str, Postgres], seconds_max: float) -> None:
+    deadline = trio.current_time() + seconds_max
     while True:
         provider = Provider.read(house.platform.data_dir)
         try:
@@ -44,7 +51,7 @@ async def _until_calm(house: House, books: dict[str, Postgres]) -> None:
             waiting = {"servers": [str(error)]}
         if not any(waiting.values()):
             return
-        assert trio.current_time() < deadline, f"after {CALM_SECONDS_MAX:g} s: {waiting}"
+        assert trio.current_time() < deadline, f"after {seconds_max:g} s: {waiting}"
         await trio.sleep(0.1)
 
 
@@ -54,6 +61,6 @@ async def _verdict(house: House, books: dict[str, Postgres], storm: Storm) -> No
         assert await judge(books[ispb], provider, storm, login) == []
 
         async with Merchant.open(house.platform.addresses.api, login) as merchant:
-            balance = await merchant.get(f"/accounts/{login.account_id}/balance")
-            assert (balance["available"], balance["pending"]) == (provider.balance(ispb), 0)
+            balance = await merchant.api.accounts.balance(login.account_id)
+            assert (balance.available, balance.pending) == (provider.balance(ispb), 0)
             await show_a_payment(merchant, str(house.platform.addresses.simulator))

@@ -23,6 +23,7 @@ from fluxiq import settings as config
 from fluxiq.api.app import create_app
 from fluxiq.api.hub import Hub
 from fluxiq.api.server import serve
+from fluxiq.cache.live_data import RedisLiveData
 from fluxiq.domain.identifiers import new_ulid
 from fluxiq.domain.records import (
     Account,
@@ -39,11 +40,13 @@ from fluxiq.domain.records import (
     Step,
     Transfer,
     TransferStatus,
-    WebhookEndpoint,
 )
+from fluxiq.domain.token_bucket import Bucket, BucketSize, Spent, spend
 from fluxiq.errors import Refused, Unavailable
+from fluxiq.ledgers.model import ModelLedger
 from fluxiq.ports import (
     Archived,
+    Callback,
     ChargeOpening,
     Differs,
     Fresh,
@@ -57,10 +60,25 @@ from fluxiq.ports import (
     Replay,
     Running,
 )
-from fluxiq.services.authenticate import new_key
+from fluxiq.services.anti_scan import AntiScan, anti_scan_size
+from fluxiq.services.authenticate import last_characters, new_key
+from fluxiq.services.kept_answers import KeptAnswers
 from fluxiq.services.recent import Recent
 from fluxiq.services.tenant import Tenant
 from fluxiq.telemetry.metrics import Metrics
+from tests.support.memory import MemoryStore
+from tests.support.memory_accounts import MemoryAccounts, MemoryStatements
+from tests.support.memory_dead_letters import MemoryDeadLetters, no_holds
+from tests.support.memory_jobs import MemoryJobs, MemoryUpkeep
+from tests.support.memory_limits import MemoryLimitRows, MemoryLimits
+from tests.support.memory_live import MemoryAudit, MemoryEventLog, MemoryNotices, MemoryTables
+from tests.support.memory_med import MemoryMed
+from tests.support.memory_payments import MemoryApiKeys
+from tests.support.memory_refunds import MemoryRefunds
+from tests.support.memory_scheduled import MemoryScheduled
+from tests.support.memory_transfers import MemoryTransfers
+from tests.support.memory_webhooks import MemoryAddresses, MemoryWebhooks
+from tests.support.twin_payments import TwinPayments
 
 ISPB = "12345678"
 PROVIDER = "simulator"
@@ -103,10 +121,23 @@ class TwinCache:
         self.asked = 0
         self.values: dict[str, bytes] = {}
         self.used: dict[str, int] = {}
+        self.buckets: dict[str, Bucket] = {}
 
     async def get(self, key: str) -> bytes | None:
         await self._wait()
         return self.values.get(key)
+
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        return [await self.get(key) for key in keys]
+
+    async def spend(
+        self, bucket: str, size: BucketSize, cost: int, *, in_debt: bool = False
+    ) -> Spent:
+        await self._wait()
+        self.buckets[bucket], spent = spend(
+            self.buckets.get(bucket), size, cost, 0, in_debt=in_debt
+        )
+        return spent
 
     async def put(self, key: str, value: bytes, *, ttl_seconds: int) -> None:
         del ttl_seconds
@@ -114,12 +145,28 @@ class TwinCache:
         self.values[key] = value
 
     async def allow(self, bucket: str, limit: int, window_seconds: int) -> RateDecision:
+        [decision] = await self.allow_all([(bucket, limit)], window_seconds)
+        return decision
+
+    async def allow_all(
+        self, uses: Sequence[tuple[str, int]], window_seconds: int
+    ) -> list[RateDecision]:
         await self._wait()
-        self.used[bucket] = used = self.used.get(bucket, 0) + 1
         reset_at = int(TwinClock().now().timestamp()) + window_seconds
-        return RateDecision(
-            allowed=used <= limit, limit=limit, remaining=max(0, limit - used), reset_at=reset_at
-        )
+        fits = all(self.used.get(bucket, 0) < limit for bucket, limit in uses)
+        decisions = []
+        for bucket, limit in uses:
+            before = self.used.get(bucket, 0)
+            self.used[bucket] = before + fits
+            decisions.append(
+                RateDecision(
+                    allowed=before < limit,
+                    limit=limit,
+                    remaining=max(0, limit - before - fits),
+                    reset_at=reset_at,
+                )
+            )
+        return decisions
 
     async def _wait(self) -> None:
         await trio.lowlevel.checkpoint()
@@ -165,9 +212,9 @@ class TwinProvider:
             return None
         return Recipient(pix_key=key, pix_key_type="EMAIL", name="Somebody", ispb="00000000")
 
-    def verify_callback(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+    def verify_callback(self, callback: Callback, now: datetime) -> None:
         del now
-        if not hmac.compare_digest(headers.get("x-signature", ""), sign(body)):
+        if not hmac.compare_digest(callback.headers.get("x-signature", ""), sign(callback.body)):
             raise Refused("signature_invalid", "the signature is not the provider's")
 
     def parse_notices(self, body: bytes) -> list[Notice]:
@@ -193,7 +240,6 @@ class TwinStore:
         self.pix_keys: dict[str, PixKey] = {}
         self.charges: dict[str, Charge] = {}
         self.payouts: dict[str, Payout] = {}
-        self.hooks: dict[str, WebhookEndpoint] = {}
         self.notices: dict[str, NoticeRecorded] = {}
         self.steps: list[Step] = []
         self.answers: dict[tuple[str, str, str], tuple[bytes, str, Replay | None]] = {}
@@ -220,6 +266,10 @@ class TwinStore:
     async def pix_keys_of(self, account_id: str) -> list[PixKey]:
         await self._wait()
         return [one for one in self.pix_keys.values() if one.account_id == account_id]
+
+    async def find_pix_key(self, key: str) -> PixKey | None:
+        await self._wait()
+        return self.pix_keys.get(key)
 
     async def open_charge(self, opening: ChargeOpening) -> Opening:
         await self._wait()
@@ -280,14 +330,6 @@ class TwinStore:
             new.append(event_id not in self.notices)
             self.notices.setdefault(event_id, one)
         return new
-
-    async def add_endpoint(self, endpoint: WebhookEndpoint) -> None:
-        await self._wait()
-        self.hooks[endpoint.id] = endpoint
-
-    async def endpoints(self, merchant_id: str | None = None) -> list[WebhookEndpoint]:
-        await self._wait()
-        return [one for one in self.hooks.values() if merchant_id in {None, one.merchant_id}]
 
     async def payment_owner(self, end_to_end_id: str) -> str | None:
         await self._wait()
@@ -355,7 +397,16 @@ class World:
         self.settings = _settings(http or {}, limits)
         self.clock, self.ids, self.metrics = TwinClock(), TwinIds(), Metrics(process=False)
         self.store, self.ledger, self.cache = TwinStore(), TwinLedger(), TwinCache()
+        self.jobs = MemoryJobs()
+        self.transfers = MemoryTransfers(MemoryStore(ISPB, ModelLedger(1)))
+        self.statements = MemoryStatements(
+            ISPB, ModelLedger(1), MemoryStore(ISPB, ModelLedger(1)), self.transfers
+        )
+        self.payments = TwinPayments(self.store)
         self.relay, self.couriers = TwinBell(), TwinBell()
+        self.events, self.audit = MemoryEventLog(), MemoryAudit()
+        self.tables, self.notices = MemoryTables(), MemoryNotices()
+        self.webhooks, self.addresses = MemoryWebhooks(), MemoryAddresses()
         self.hub = Hub(self.metrics.connections, queue_size=4, clients_max=2)
         self.pings: dict[str, Any] = {}
         self.tenant = self._tenant()
@@ -413,6 +464,7 @@ class World:
             permissions=permissions,
             created_at=OPENED,
             revoked_at=OPENED if revoked else None,
+            last_characters=last_characters(text),
         )
         return text
 
@@ -431,17 +483,43 @@ class World:
             institution=institution,
             settings=self.settings,
             store=self.store,  # type: ignore[arg-type]
+            accounts=MemoryAccounts(self.store),  # type: ignore[arg-type]
+            statements=self.statements,
+            transfers=self.transfers,
+            payments=self.payments,
+            med=MemoryMed(
+                MemoryStore(ISPB, ModelLedger(1)), MemoryRefunds(MemoryStore(ISPB, ModelLedger(1)))
+            ),
+            scheduled=MemoryScheduled(MemoryStore(ISPB, ModelLedger(1)), self.jobs),
+            payout_limits=MemoryLimits(
+                MemoryLimitRows(), self.store.accounts, self.store.merchants
+            ),
+            refunds=MemoryRefunds(MemoryStore(ISPB, ModelLedger(1))),
+            api_keys=MemoryApiKeys(self.store.keys),
             ledger=self.ledger,  # type: ignore[arg-type]
+            jobs=self.jobs,
+            upkeep=MemoryUpkeep(MemoryStore(ISPB, ModelLedger(1))),
+            dead_letters=MemoryDeadLetters(MemoryStore(ISPB, ModelLedger(1))),
+            holds=no_holds(),
+            workers=TwinBell(),  # type: ignore[arg-type]
             cache=self.cache,
+            kept_answers=KeptAnswers(self.cache, b"pepper", trio.current_time),
+            live_data=RedisLiveData(self.tables, self.clock, trio.current_time, self.notices),
+            audit=self.audit,
+            events=self.events,
+            anti_scan=AntiScan(self.cache, anti_scan_size(self.settings.directory), lambda: 0.0),
             providers={PROVIDER: TwinProvider()},  # type: ignore[dict-item]
             clock=self.clock,
             ids=self.ids,
             relay=self.relay,  # type: ignore[arg-type]
             couriers=self.couriers,  # type: ignore[arg-type]
+            webhooks=self.webhooks,
+            addresses=self.addresses,
             pepper=b"pepper",
             # A test changes its mind between two requests: nothing is remembered.
             recent_keys=Recent(0.0, lambda: 0.0),
             recent_accounts=Recent(0.0, lambda: 0.0),
+            recent_limits=Recent(0.0, lambda: 0.0),
             recent_payees=Recent(0.0, lambda: 0.0),
         )
 

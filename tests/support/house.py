@@ -44,8 +44,12 @@ class House:
     platform: PlatformProcess
     sink: Sink
 
+    @property
+    def admin_socket(self) -> Path:
+        return Path(self.platform.addresses.admin_socket)
+
     async def nodes(self) -> dict[str, NodeView]:
-        tree = await ask_tree(Path(self.platform.addresses.admin_socket))
+        tree = await ask_tree(self.admin_socket)
         return {node.path: node for node in tree.nodes}
 
     async def pid(self, path: str) -> int:
@@ -65,10 +69,12 @@ class House:
 
 
 @contextmanager
-def open_house(environ: Mapping[str, str] | None = None) -> Iterator[House]:
+def open_house(environ: Mapping[str, str] | None = None, *, merchants: int = 2) -> Iterator[House]:
     """A platform in a process of its own. Every merchant has an endpoint, and money to spend."""
     with temporary_folder() as folder:
-        platform = PlatformProcess(folder / "data", {**ENVIRON, **(environ or {})})
+        platform = PlatformProcess(
+            folder / "data", {**ENVIRON, **(environ or {})}, merchants=merchants
+        )
         try:
             platform.start()
             with merchants_endpoint() as sink:
@@ -178,10 +184,10 @@ def restarted(before: dict[str, NodeView], after: dict[str, NodeView]) -> set[st
 async def show_a_payment(merchant: Merchant, simulator: str) -> None:
     """The windows are open again: a payment made now is pushed to the merchant's websocket."""
     async with merchant.watch() as events, SimulatorControl.open(simulator) as control:
-        charge = await merchant.charge(5_00)
-        await control.pay(ispb=merchant.login.ispb, br_code=charge["qr_code"])
+        charge = await merchant.api.charges.create(amount=5_00)
+        await control.pay(ispb=merchant.login.ispb, br_code=charge.qr_code)
         with trio.fail_after(PUSH_SECONDS_MAX):
             async for event in events:
-                if event["type"] == "pix.charge.paid" and event["data"]["id"] == charge["id"]:
+                if event["type"] == "pix.charge.paid" and event["data"]["id"] == charge.id:
                     return
             raise AssertionError("the websocket was closed before it told")

@@ -13,14 +13,13 @@ from datetime import datetime, timedelta
 import msgspec
 import trio
 
-from fluxiq.domain.payout import TERMINAL, TRANSITIONS
+from fluxiq.domain.payout import NOT_ORDERED, TERMINAL, TRANSITIONS
 from fluxiq.domain.postings import payout_hold_id
 from fluxiq.domain.records import (
     Account,
     ApiKey,
     Charge,
     ChargeStatus,
-    Delivery,
     Event,
     InboxEntry,
     Merchant,
@@ -32,7 +31,6 @@ from fluxiq.domain.records import (
     ReceiptReason,
     Step,
     TransferFlags,
-    WebhookEndpoint,
 )
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.ledgers.model import ModelLedger
@@ -40,11 +38,11 @@ from fluxiq.ports import (
     Archived,
     Books,
     ChargeOpening,
-    DeliveryAttempt,
     Differs,
     Fresh,
     HoldSettled,
     Idempotency,
+    Limited,
     NoticeRecorded,
     Opening,
     OutboxDraft,
@@ -56,12 +54,14 @@ from fluxiq.ports import (
     Replay,
     Running,
 )
+from tests.support.memory_limits import MemoryLimitRows
+from tests.support.memory_webhooks import MemoryWebhooks
 
 KEY_LIFE = timedelta(days=30)
 FIRST_RETURN_SECONDS = 10.0
 RETURN_SECONDS_MAX = 300.0
 
-_STEPS = {(a, b) for (a, _), b in TRANSITIONS.items() if a is not PayoutStage.CREATED}
+_STEPS = {(a, b) for (a, _), b in TRANSITIONS.items() if a not in NOT_ORDERED}
 _AT_PROVIDER = {PayoutStage.SENT, PayoutStage.IN_DOUBT}
 
 
@@ -84,12 +84,6 @@ class Owed:
     due_at: datetime
 
 
-@dataclass
-class OwedDelivery:
-    delivery: Delivery
-    due_at: datetime | None  # None: delivered, or given up
-
-
 class MemoryStore:
     """The records of one institution. Public attributes are the tables, for tests to look at."""
 
@@ -102,13 +96,13 @@ class MemoryStore:
         self.charges: dict[str, Charge] = {}
         self.receipts: dict[str, Receipt] = {}
         self.payouts_by_id: dict[str, Payout] = {}
+        self.limits = MemoryLimitRows()
         self.answers: dict[tuple[str, str], Answered] = {}
         self.inbox: dict[tuple[str, str], InboxEntry] = {}
         self.inbox_done: set[str] = set()
         self.outbox: dict[int, Owed] = {}
         self.events: list[Event] = []
-        self.deliveries: dict[str, OwedDelivery] = {}
-        self.webhooks: dict[str, WebhookEndpoint] = {}
+        self.webhooks = MemoryWebhooks()
         self.steps: list[Step] = []
         self.notes: list[str] = []  # why notices changed nothing
         self._ledger = ledger
@@ -239,15 +233,20 @@ class MemoryStore:
             return Differs()
         return known.replay or Running(known.resource_id)
 
-    async def open_payout(self, opening: PayoutOpening) -> Opening:
+    async def open_payout(self, opening: PayoutOpening) -> Opening | Limited:
         await trio.lowlevel.checkpoint()
         payout = opening.payout
+        if opening.bounds is not None and not self.limits.fits([(payout, opening.bounds)]):
+            return Limited()
+
         known = self._claim(
             payout.merchant_id, opening.idempotency, payout.id, payout.created_at, None
         )
         if known is not None:
             return known
 
+        if opening.bounds is not None:
+            self.limits.count(payout, opening.bounds)
         self.payouts_by_id[payout.id] = payout
         self.steps += opening.steps
         return Fresh()
@@ -266,8 +265,10 @@ class MemoryStore:
             updated_at=hold.at,
             failure_code=hold.failure_code,
         )
+        if refused:
+            self.limits.give_back(payout)
         for answered in self.answers.values():
-            if answered.resource_id == payout.id:
+            if answered.resource_id == payout.id and answered.replay is None:
                 answered.replay = Replay(refused, settled.response)
 
         self.steps += settled.steps
@@ -322,14 +323,6 @@ class MemoryStore:
 
     # telling
 
-    async def add_endpoint(self, endpoint: WebhookEndpoint) -> None:
-        await trio.lowlevel.checkpoint()
-        self.webhooks.setdefault(endpoint.id, endpoint)
-
-    async def endpoints(self, merchant_id: str | None = None) -> list[WebhookEndpoint]:
-        await trio.lowlevel.checkpoint()
-        return [one for one in self.webhooks.values() if merchant_id in {None, one.merchant_id}]
-
     async def record_steps(self, steps: Sequence[Step]) -> None:
         await trio.lowlevel.checkpoint()
         self.steps += steps
@@ -355,7 +348,10 @@ class MemoryStore:
             credits_posted=sum(one.credits_posted for one in balances),
             debits_pending=sum(one.debits_pending for one in balances),
             credits_pending=sum(one.credits_pending for one in balances),
-            payouts_open=sum(p.stage not in TERMINAL for p in self.payouts_by_id.values()),
+            payouts_open=sum(
+                p.stage not in TERMINAL and p.stage is not PayoutStage.SCHEDULED
+                for p in self.payouts_by_id.values()
+            ),
             payouts_by_stage=dict(stages),
             inbox_open=len(self.inbox) - len(self.inbox_done),
             mismatches=tuple(self._mismatches()),
@@ -383,34 +379,6 @@ class MemoryStore:
             pause = min(FIRST_RETURN_SECONDS * 2 ** min(tried, 20), RETURN_SECONDS_MAX)
             owed.due_at = now + timedelta(seconds=pause)
             owed.entry = msgspec.structs.replace(owed.entry, attempt=tried + 1)
-
-    # what is owed to merchants
-
-    async def claim_deliveries(
-        self, endpoint_id: str, now: datetime, lease_seconds: float, limit: int
-    ) -> list[Delivery]:
-        await trio.lowlevel.checkpoint()
-        claimed = []
-        for owed in self.deliveries.values():
-            if owed.delivery.endpoint_id == endpoint_id and owed.due_at and owed.due_at <= now:
-                attempt = owed.delivery.attempt + 1
-                owed.delivery = msgspec.structs.replace(owed.delivery, attempt=attempt)
-                owed.due_at = now + timedelta(seconds=lease_seconds)
-                claimed.append(owed.delivery)
-        return claimed[:limit]
-
-    async def finish_deliveries(
-        self, attempts: Sequence[DeliveryAttempt], steps: Sequence[Step]
-    ) -> None:
-        await trio.lowlevel.checkpoint()
-        for one in attempts:
-            self.deliveries[one.delivery.id].due_at = None if one.delivered else one.retry_at
-        self.steps += steps
-
-    async def next_delivery_at(self, endpoint_id: str) -> datetime | None:
-        await trio.lowlevel.checkpoint()
-        own = [d for d in self.deliveries.values() if d.delivery.endpoint_id == endpoint_id]
-        return min((one.due_at for one in own if one.due_at is not None), default=None)
 
     # Helpers, in call order. None of them waits.
 
@@ -484,6 +452,8 @@ class MemoryStore:
             failure_code=outcome.failure_code,
             reason_code=outcome.reason_code,
         )
+        if outcome.stage is PayoutStage.FAILED:
+            self.limits.give_back(known)
         return () if one.event is None else self._tell(one.event, known.end_to_end_id)
 
     def _tell(self, event: Event, reference: str | None) -> tuple[str, ...]:
@@ -494,20 +464,7 @@ class MemoryStore:
         draft = OutboxDraft(subject=subject, reference=event.id, body=body)
         self._announce(draft, None, event.created_at)
 
-        wanting = [one for one in self.webhooks.values() if _wants(one, event)]
-        for endpoint in wanting:
-            name = f"dlv_{next(self._numbers):026d}"
-            delivery = Delivery(
-                id=name,
-                endpoint_id=endpoint.id,
-                event_id=event.id,
-                event_type=event.type,
-                body=body,
-                attempt=0,
-                reference=reference,
-            )
-            self.deliveries[name] = OwedDelivery(delivery, event.created_at)
-        return tuple(endpoint.id for endpoint in wanting)
+        return self.webhooks.owe(event, body, reference)
 
     def _announce(self, draft: OutboxDraft, work: str | None, due_at: datetime) -> None:
         number = next(self._numbers)
@@ -539,25 +496,18 @@ class MemoryStore:
         wanted = {
             PayoutStage.CONFIRMED: TransferFlags.POST_PENDING_TRANSFER,
             PayoutStage.FAILED: TransferFlags.VOID_PENDING_TRANSFER,
+            PayoutStage.RETURNED: TransferFlags.POST_PENDING_TRANSFER,
         }
         for payout in self.payouts_by_id.values():
             hold = payout_hold_id(self.ispb, payout.end_to_end_id)
             ending = self._ledger.cluster.resolutions.get(hold)
             was_held = hold in self._ledger.cluster.transfers
-            never_held = payout.stage is PayoutStage.FAILED and not was_held
+            may_lack = payout.stage in {PayoutStage.FAILED, PayoutStage.CANCELLED}
+            never_held = may_lack and not was_held
             if payout.stage in TERMINAL and not never_held:
                 flags = None if ending is None else ending.flags
-                if flags != wanted[payout.stage]:
+                if flags is None or flags != wanted.get(payout.stage):
                     yield f"{payout.end_to_end_id} is {payout.stage} but its hold says {flags!r}"
-
-
-def _wants(endpoint: WebhookEndpoint, event: Event) -> bool:
-    if endpoint.merchant_id != event.merchant_id or endpoint.disabled_at is not None:
-        return False
-    return not endpoint.events or any(
-        event.type == one or (one.endswith("*") and event.type.startswith(one[:-1]))
-        for one in endpoint.events
-    )
 
 
 def _archived(endpoint_ids: Iterable[str]) -> Archived:

@@ -14,6 +14,7 @@ from fluxiq.ports import (
     Fresh,
     HoldSettled,
     Idempotency,
+    Limited,
     Opening,
     Page,
     PayoutOpening,
@@ -39,7 +40,7 @@ class OnePayoutAtATime(Protocol):
         self, merchant_id: str, idempotency: Idempotency, now: datetime
     ) -> Replay | Running | Differs | None: ...
 
-    async def open_payout(self, opening: PayoutOpening) -> Opening: ...
+    async def open_payout(self, opening: PayoutOpening) -> Opening | Limited: ...
 
     async def settle_hold(self, settled: HoldSettled) -> Archived: ...
 
@@ -55,7 +56,7 @@ class PayoutBatches:
     ) -> list[Replay | Running | Differs | None]:
         return [await self._one.find_opening(merchant_id, one, now) for one in asked]
 
-    async def open_payouts(self, openings: Sequence[PayoutOpening]) -> list[Opening]:
+    async def open_payouts(self, openings: Sequence[PayoutOpening]) -> list[Opening | Limited]:
         return [await self._one.open_payout(one) for one in openings]
 
     async def settle_holds(self, batch: Sequence[HoldSettled]) -> list[Archived]:
@@ -66,6 +67,22 @@ class MemoryPayments(PayoutBatches):
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
         self._store = store
+
+    async def open_payouts(self, openings: Sequence[PayoutOpening]) -> list[Opening | Limited]:
+        bounded = [(one.payout, one.bounds) for one in openings if one.bounds is not None]
+        limited = {
+            account_id
+            for account_id in {payout.account_id for payout, _ in bounded}
+            if not self._store.limits.fits(
+                (payout, bounds) for payout, bounds in bounded if payout.account_id == account_id
+            )
+        }
+        return [
+            Limited()
+            if one.bounds is not None and one.payout.account_id in limited
+            else await self._store.open_payout(one)
+            for one in openings
+        ]
 
     async def list_charges(
         self, merchant_id: str, wanted: ChargesWanted, page: Page

@@ -17,6 +17,7 @@ import msgspec
 import trio
 
 from fluxiq import settings as config
+from fluxiq.cache.live_data import RedisLiveData
 from fluxiq.domain.identifiers import build_end_to_end_id, new_ulid
 from fluxiq.domain.records import (
     Balance,
@@ -26,21 +27,62 @@ from fluxiq.domain.records import (
     OutboxEntry,
     Payout,
     Recipient,
+    Refund,
 )
+from fluxiq.domain.token_bucket import Bucket, BucketSize, Spent, spend
 from fluxiq.errors import Refused, Unavailable, Unknown
 from fluxiq.ledgers.model import ModelLedger
-from fluxiq.ports import Cache, Idempotency, Ledger, OrderAnswer, Provider, RateDecision, Store
+from fluxiq.ledgers.model_cluster import ModelCluster
+from fluxiq.ports import (
+    Cache,
+    Callback,
+    Idempotency,
+    Ledger,
+    OrderAnswer,
+    Provider,
+    RateDecision,
+    Store,
+)
+from fluxiq.ports.accounts import Accounts, Statements
+from fluxiq.ports.api_keys import ApiKeys
+from fluxiq.ports.dead_letters import DeadLetters
+from fluxiq.ports.holds import Holds
+from fluxiq.ports.jobs import Jobs
+from fluxiq.ports.limits import LimitRecords
+from fluxiq.ports.med import MedReports
+from fluxiq.ports.payments import Payments
+from fluxiq.ports.refunds import Refunds
+from fluxiq.ports.scheduled import ScheduledPayouts
+from fluxiq.ports.transfers import Transfers
+from fluxiq.ports.upkeep import Upkeep
+from fluxiq.ports.webhooks import Webhooks
+from fluxiq.services.anti_scan import AntiScan, anti_scan_size
 from fluxiq.services.dispatch_payouts import dispatch_payouts
 from fluxiq.services.enroll import Enrolled, enroll_merchant, open_house
+from fluxiq.services.hold_payouts import Order
+from fluxiq.services.hold_refund import RefundOrder
+from fluxiq.services.kept_answers import KeptAnswers
 from fluxiq.services.messages.envelope import Answer, digest_of
 from fluxiq.services.messages.payouts import OpenPayout, RecipientSaid
-from fluxiq.services.open_payout import Order, open_payout
+from fluxiq.services.open_payout import open_payout
 from fluxiq.services.receive_notices import receive_notices
 from fluxiq.services.recent import Recent
-from fluxiq.services.settle_outcomes import settle_notices
+from fluxiq.services.settle_ends import settle_ends
 from fluxiq.services.settle_receipts import settle_receipts
+from fluxiq.services.settle_refunds import dispatch_refunds
 from fluxiq.services.tenant import Tenant
 from tests.support.memory import MemoryStore
+from tests.support.memory_accounts import MemoryAccounts, MemoryStatements
+from tests.support.memory_dead_letters import MemoryDeadLetters, MemoryHolds
+from tests.support.memory_jobs import MemoryJobs, MemoryUpkeep
+from tests.support.memory_limits import MemoryLimits
+from tests.support.memory_live import MemoryAudit, MemoryEventLog, MemoryNotices, MemoryTables
+from tests.support.memory_med import MemoryMed
+from tests.support.memory_payments import MemoryApiKeys, MemoryPayments
+from tests.support.memory_refunds import MemoryRefunds
+from tests.support.memory_scheduled import MemoryScheduled
+from tests.support.memory_transfers import MemoryTransfers
+from tests.support.memory_webhooks import MemoryAddresses
 
 ISPB = "12345678"
 LEDGER = 1
@@ -50,7 +92,7 @@ OPENED = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SIGNED = {"x-signed-by": "the provider"}
 KEY = "somebody@example.com"
 
-_OUTGOING = {"ledger.create_transfers", "provider.send"}
+_OUTGOING = {"ledger.create_transfers", "provider.send", "provider.send_refund"}
 
 
 class Crash(Exception):
@@ -112,7 +154,7 @@ class Faulty:
         return call
 
     def _lost(self, name: str) -> Unavailable | Unknown:
-        if self._system == "store" or f"{self._system}.{name}" in _OUTGOING:
+        if self._system in {"store", "refunds"} or f"{self._system}.{name}" in _OUTGOING:
             return Unknown(self._system, name, "lost by the test")
         return Unavailable(self._system, "lost by the test")
 
@@ -131,6 +173,10 @@ class MemoryClock:
 
     def monotonic(self) -> float:
         return (self.at - OPENED).total_seconds()
+
+    def nanoseconds(self) -> int:
+        """As ledgers count them."""
+        return int(self.at.timestamp()) * 1_000_000_000
 
 
 class MemoryIds:
@@ -165,25 +211,52 @@ class MemoryCache:
     def __init__(self) -> None:
         self.values: dict[str, tuple[bytes, int]] = {}  # with the seconds they may live
         self.used: dict[str, int] = {}
+        self.buckets: dict[str, Bucket] = {}
+        self.now_ms = 0
 
     async def get(self, key: str) -> bytes | None:
         await trio.lowlevel.checkpoint()
         value = self.values.get(key)
         return None if value is None else value[0]
 
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        return [await self.get(key) for key in keys]
+
     async def put(self, key: str, value: bytes, *, ttl_seconds: int) -> None:
         await trio.lowlevel.checkpoint()
         self.values[key] = (value, ttl_seconds)
 
-    async def allow(self, bucket: str, limit: int, window_seconds: int) -> RateDecision:
+    async def spend(
+        self, bucket: str, size: BucketSize, cost: int, *, in_debt: bool = False
+    ) -> Spent:
         await trio.lowlevel.checkpoint()
-        self.used[bucket] = used = self.used.get(bucket, 0) + 1
-        return RateDecision(
-            allowed=used <= limit,
-            limit=limit,
-            remaining=max(0, limit - used),
-            reset_at=window_seconds,
+        self.buckets[bucket], spent = spend(
+            self.buckets.get(bucket), size, cost, self.now_ms, in_debt=in_debt
         )
+        return spent
+
+    async def allow(self, bucket: str, limit: int, window_seconds: int) -> RateDecision:
+        [decision] = await self.allow_all([(bucket, limit)], window_seconds)
+        return decision
+
+    async def allow_all(
+        self, uses: Sequence[tuple[str, int]], window_seconds: int
+    ) -> list[RateDecision]:
+        await trio.lowlevel.checkpoint()
+        fits = all(self.used.get(bucket, 0) < limit for bucket, limit in uses)
+        decisions = []
+        for bucket, limit in uses:
+            before = self.used.get(bucket, 0)
+            self.used[bucket] = before + fits
+            decisions.append(
+                RateDecision(
+                    allowed=before < limit,
+                    limit=limit,
+                    remaining=max(0, limit - before - fits),
+                    reset_at=window_seconds,
+                )
+            )
+        return decisions
 
 
 class MemoryProvider:
@@ -210,14 +283,20 @@ class MemoryProvider:
         self.amounts[payout.end_to_end_id] = payout.amount
         return self.orders.setdefault(payout.end_to_end_id, OrderAnswer(state="accepted"))
 
-    async def enquire(self, end_to_end_id: str) -> OrderAnswer:
+    async def send_refund(self, refund: Refund) -> OrderAnswer:
         await trio.lowlevel.checkpoint()
-        self.asked.append(end_to_end_id)
-        return self.orders.get(end_to_end_id, OrderAnswer(state="not_found"))
+        self.sent.append(refund.return_id)
+        self.amounts[refund.return_id] = refund.amount
+        return self.orders.setdefault(refund.return_id, OrderAnswer(state="accepted"))
 
-    def verify_callback(self, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
-        del body, now
-        if headers != SIGNED:
+    async def enquire(self, order_id: str) -> OrderAnswer:
+        await trio.lowlevel.checkpoint()
+        self.asked.append(order_id)
+        return self.orders.get(order_id, OrderAnswer(state="not_found"))
+
+    def verify_callback(self, callback: Callback, now: datetime) -> None:
+        del now
+        if callback.headers != SIGNED:
             raise Refused("signature_invalid", "the signature is not the provider's")
 
     def parse_notices(self, body: bytes) -> list[Notice]:
@@ -238,6 +317,16 @@ class MemoryProvider:
         self.orders[end_to_end_id] = OrderAnswer(state="rejected", reason_code=reason_code)
         return self.notice(NoticeKind.REJECTED, end_to_end_id, reason_code=reason_code)
 
+    def returned(self, end_to_end_id: str, amount: int, return_id: str) -> Notice:
+        """The payee's institution gave back `amount` of a payout. The notice says so."""
+        return self.notice(
+            NoticeKind.RETURNED,
+            end_to_end_id,
+            amount=amount,
+            return_id=return_id,
+            reason_code="MD06",
+        )
+
     def notice(self, kind: NoticeKind, end_to_end_id: str, **said: Any) -> Notice:
         """A new thing said, true or not."""
         self._events += 1
@@ -251,15 +340,35 @@ class MemoryProvider:
         )
 
 
+def signed(body: bytes) -> Callback:
+    """A callback of the provider's."""
+    return Callback(headers=SIGNED, body=body)
+
+
 class MemoryWorld:
     """One institution, and the post room between its workers."""
 
     def __init__(self, *, seed: int = 0, **pix: Any) -> None:
         self.clock, self.ids, self.faults = MemoryClock(), MemoryIds(seed), Faults()
-        self.ledger = ModelLedger(LEDGER)
+        self.ledger = ModelLedger(LEDGER, ModelCluster(self.clock.nanoseconds))
         self.store = MemoryStore(ISPB, self.ledger)
+        self.refunds = MemoryRefunds(self.store)
+        self.limits = MemoryLimits(
+            self.store.limits,
+            self.store.accounts,
+            self.store.merchants,
+            lambda event: self.store._tell(event, None),
+        )
+        self.accounts, self.transfers = MemoryAccounts(self.store), MemoryTransfers(self.store)
+        self.statements = MemoryStatements(ISPB, self.ledger, self.store, self.transfers)
         self.cache, self.provider = MemoryCache(), MemoryProvider()
-        self.relay, self.couriers = MemoryBell(), MemoryBell()
+        self.jobs, self.upkeep = MemoryJobs(), MemoryUpkeep(self.store)
+        self.scheduled = MemoryScheduled(self.store, self.jobs)
+        self.med = MemoryMed(self.store, self.refunds)
+        self.dead_letters = MemoryDeadLetters(self.store)
+        self.holds = MemoryHolds(self.store, self.refunds, self.dead_letters, self.ledger)
+        self.relay, self.couriers, self.workers = MemoryBell(), MemoryBell(), MemoryBell()
+        self.addresses = MemoryAddresses()
         self.bus: list[OutboxEntry] = []
         self.tenant = self._tenant(pix)
         self._requests = 0
@@ -303,7 +412,7 @@ class MemoryWorld:
         return self.provider.notice(NoticeKind.RECEIVED, end_to_end_id, amount=amount, **said)
 
     async def receive(self, *notices: Notice) -> int:
-        return await receive_notices(self.tenant, LINK, SIGNED, msgspec.json.encode(notices))
+        return await receive_notices(self.tenant, LINK, signed(msgspec.json.encode(notices)))
 
     async def fund(self, amount: int) -> None:
         await self.receive(self.received(amount))
@@ -354,20 +463,24 @@ class MemoryWorld:
 
     async def work(self, messages: Sequence[OutboxEntry], *, redelivered: bool = False) -> None:
         """What the workers do with one batch each."""
-        receipts, orders, outcomes = (
+        receipts, orders, refunds, ends = (
             [one.body for one in messages if one.subject.split(".")[2:4] == ["pix", queue]]
-            for queue in ("in", "out", "outcome")
+            for queue in ("in", "out", "refund", "outcome")
         )
         if receipts:
             await settle_receipts(self.tenant, [_entry(body) for body in receipts])
         if orders:
             ids = [msgspec.json.decode(body, type=Order).end_to_end_id for body in orders]
             await dispatch_payouts(self.tenant, ids, redelivered=redelivered)
-        if outcomes:
-            await settle_notices(self.tenant, [_entry(body) for body in outcomes])
+        if refunds:
+            ids = [msgspec.json.decode(body, type=RefundOrder).return_id for body in refunds]
+            await dispatch_refunds(self.tenant, ids, redelivered=redelivered)
+        if ends:
+            await settle_ends(self.tenant, [_entry(body) for body in ends])
 
     def _tenant(self, pix: Mapping[str, Any]) -> Tenant:
         loaded = config.load({})
+        cache = cast("Cache", Faulty(self.cache, "cache", self.faults))
         return Tenant(
             institution=config.Institution(
                 ispb=ISPB,
@@ -379,16 +492,42 @@ class MemoryWorld:
                 loaded, pix=msgspec.structs.replace(loaded.pix, **pix)
             ),
             store=cast("Store", Faulty(self.store, "store", self.faults)),
+            payments=cast("Payments", Faulty(MemoryPayments(self.store), "store", self.faults)),
+            med=cast("MedReports", Faulty(self.med, "med", self.faults)),
+            scheduled=cast("ScheduledPayouts", Faulty(self.scheduled, "scheduled", self.faults)),
+            payout_limits=cast("LimitRecords", Faulty(self.limits, "limits", self.faults)),
+            api_keys=cast(
+                "ApiKeys", Faulty(MemoryApiKeys(self.store.api_keys), "store", self.faults)
+            ),
+            refunds=cast("Refunds", Faulty(self.refunds, "refunds", self.faults)),
+            accounts=cast("Accounts", Faulty(self.accounts, "accounts", self.faults)),
+            statements=cast("Statements", Faulty(self.statements, "statements", self.faults)),
+            transfers=cast("Transfers", Faulty(self.transfers, "transfers", self.faults)),
+            jobs=cast("Jobs", Faulty(self.jobs, "jobs", self.faults)),
+            upkeep=cast("Upkeep", Faulty(self.upkeep, "upkeep", self.faults)),
+            dead_letters=cast("DeadLetters", Faulty(self.dead_letters, "letters", self.faults)),
+            holds=cast("Holds", Faulty(self.holds, "holds", self.faults)),
             ledger=cast("Ledger", Faulty(self.ledger, "ledger", self.faults)),
-            cache=cast("Cache", Faulty(self.cache, "cache", self.faults)),
+            cache=cache,
+            kept_answers=KeptAnswers(cache, b"pepper", self.clock.monotonic),
+            live_data=RedisLiveData(
+                MemoryTables(), self.clock, self.clock.monotonic, MemoryNotices()
+            ),
+            audit=MemoryAudit(),
+            events=MemoryEventLog(),
+            anti_scan=AntiScan(cache, anti_scan_size(loaded.directory), self.clock.monotonic),
             providers={LINK: cast("Provider", Faulty(self.provider, "provider", self.faults))},
             clock=self.clock,
             ids=self.ids,
             relay=self.relay,
             couriers=self.couriers,
+            webhooks=cast("Webhooks", Faulty(self.store.webhooks, "store", self.faults)),
+            addresses=self.addresses,
+            workers=self.workers,
             pepper=b"pepper",
             recent_keys=Recent(1.0, self.clock.monotonic),
             recent_accounts=Recent(1.0, self.clock.monotonic),
+            recent_limits=Recent(1.0, self.clock.monotonic),
             recent_payees=Recent(1.0, self.clock.monotonic),
         )
 

@@ -222,4 +222,7 @@ async def written_about(inside: Inside, host: AsyncioHost, ispb: str, end_to_end
 
 async def _read(socket: trio_websocket.WebSocketConnection, heard: Heard) -> None:
     while True:
-        heard.said(msgspec.json.decode(await socket.get_message()))
+        message = msgspec.json.decode(await socket.get_message())
+        if message["type"] == "ping":
+            await socket.send_message('{"type":"pong"}')
+        heard.said(message)

@@ -21,8 +21,11 @@ ROOT = Path(__file__).resolve().parents[2]
 class PlatformProcess:
     """`fluxiq up` on a data directory. Starting again after a stop or a kill uses the same data."""
 
-    def __init__(self, data_dir: Path, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, environ: Mapping[str, str] | None = None, *, merchants: int = 2
+    ) -> None:
         self.data_dir = data_dir
+        self.merchants = merchants
         self.log = data_dir.parent / f"{data_dir.name}.log"
         self._environ = {
             **os.environ,
@@ -49,7 +52,7 @@ class PlatformProcess:
         return {login.ispb: login for login in read_logins(self.data_dir)}
 
     def start(self) -> "PlatformProcess":
-        """Return once `/readyz` says 200 and both demo merchants are there."""
+        """Return once `/readyz` says 200 and the demo merchants are there."""
         assert self._process is None, "it runs already"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -90,7 +93,7 @@ class PlatformProcess:
                 self._process.kill()
 
     def _is_up(self) -> bool:
-        if self._process is None or len(self.logins) < 2:
+        if self._process is None or len(self.logins) < self.merchants:
             return False
         addresses = self.addresses
         if addresses.pid != self._process.pid:

@@ -43,9 +43,11 @@ from fluxiq.ports import (
     PayoutOpening,
     ReceiptArchived,
 )
+from fluxiq.ports.webhooks import Asked
 from fluxiq.stores.pool import Postgres, open_postgres
 from fluxiq.stores.provision import provision_institution, role_of
 from fluxiq.stores.store import PostgresStore
+from fluxiq.stores.webhooks import PostgresWebhooks
 
 ISPB = "12345678"
 PASSWORD = "a password of the tests"
@@ -92,6 +94,16 @@ async def fetch(postgres: Postgres, query: str, *arguments: Any) -> list[dict[st
         return [dict(row) for row in await connection.fetch(query, *arguments)]
 
     return await postgres.run(unit)
+
+
+def webhooks_of(store: PostgresStore) -> PostgresWebhooks:
+    """The webhooks of the same institution, over the same pool."""
+    return PostgresWebhooks(store._postgres, ISPB)
+
+
+async def add_endpoint(store: PostgresStore, made: WebhookEndpoint) -> None:
+    asked = Asked(merchant_id=made.merchant_id, at=made.created_at)
+    await webhooks_of(store).add_endpoint(made, asked, 1000)
 
 
 def new_id(prefix: str) -> str:

@@ -63,9 +63,9 @@ class Storm:
             async with trio.open_nursery() as nursery:
                 for login in self.platform.logins.values():
                     for number in range(PAYOUTS):
-                        nursery.start_soon(self._pay_out, client, login, number)
+                        nursery.start_soon(self._gust_of_payouts, client, login, number)
                     for number in range(CHARGES):
-                        nursery.start_soon(self._be_paid, client, login, number)
+                        nursery.start_soon(self._gust_of_charges, client, login, number)
 
     async def until_under_way(self) -> list[Accepted]:
         """Until a good part was accepted; those of them whose end nobody has been told yet."""
@@ -78,10 +78,11 @@ class Storm:
         }
         return [one for one in self.accepted if one.id not in ended]
 
-    async def _pay_out(self, client: "Insistent", login: Login, number: int) -> None:
-        await trio.sleep(GUST_SECONDS * number / PAYOUTS)
+    async def pay_out(
+        self, client: "Insistent", login: Login, number: int, word: str = "confirmed"
+    ) -> None:
+        """Until it is accepted. The key's `word` decides how it fares at the provider."""
         key, amount = f"{self.name}-{number}", 1_00 + number
-        word = WORDS[number % len(WORDS)]
         payout = await client.post(
             login,
             "/pix/payouts",
@@ -93,13 +94,27 @@ class Storm:
             Accepted(login.ispb, payout["id"], payout["end_to_end_id"], amount, key)
         )
 
-    async def _be_paid(self, client: "Insistent", login: Login, number: int) -> None:
-        await trio.sleep(GUST_SECONDS * number / CHARGES)
-        charge = await client.post(
+    async def charge(self, client: "Insistent", login: Login, number: int) -> Json:
+        """Until it is made."""
+        return await client.post(
             login, "/pix/charges", {"amount": 10_00 + number}, f"{self.name}-charge-{number}"
         )
-        await client.pay(login.ispb, charge["qr_code"], copies=1 + number % 3)
+
+    async def be_paid(
+        self, client: "Insistent", login: Login, charge: Json, *, copies: int = 1
+    ) -> None:
+        """Until the provider has taken the payment. It may tell us of it later."""
+        await client.pay(login.ispb, charge["qr_code"], copies=copies)
         self.charges[charge["id"]] = login.ispb
+
+    async def _gust_of_payouts(self, client: "Insistent", login: Login, number: int) -> None:
+        await trio.sleep(GUST_SECONDS * number / PAYOUTS)
+        await self.pay_out(client, login, number, WORDS[number % len(WORDS)])
+
+    async def _gust_of_charges(self, client: "Insistent", login: Login, number: int) -> None:
+        await trio.sleep(GUST_SECONDS * number / CHARGES)
+        charge = await self.charge(client, login, number)
+        await self.be_paid(client, login, charge, copies=1 + number % 3)
 
 
 class Insistent:

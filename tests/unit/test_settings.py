@@ -436,3 +436,25 @@ def test_institution_has_a_policy_for_when_tigerbeetle_is_away(folder: Path) -> 
     file.write_text(file.read_text().replace("fail_closed", "hope"))
     assert "'ledger_policy'" in refusal(folder)
     assert "12345678.toml" in refusal(folder)
+
+
+# Limits and proxies.
+
+
+def test_an_institution_says_only_the_limits_that_are_its_own(folder: Path) -> None:
+    add(folder / "institutions" / "12345678.toml", "limits = { reads_per_minute = 7 }")
+    settings = read(folder)
+    [aurora, boreal] = settings.institutions
+    limits = aurora.limits.over(settings.limits)
+    assert limits.reads_per_minute == 7
+    assert limits.writes_per_minute == settings.limits.writes_per_minute
+    assert boreal.limits.over(settings.limits) == settings.limits
+
+
+def test_a_trusted_proxy_is_an_address_or_a_network() -> None:
+    good = {"FLUXIQ_HTTP__TRUSTED_PROXIES": '["10.0.0.0/8", "2001:db8::1"]'}
+    assert load(good).http.trusted_proxies == ("10.0.0.0/8", "2001:db8::1")
+    with pytest.raises(SettingsInvalid) as caught:
+        load({"FLUXIQ_HTTP__TRUSTED_PROXIES": '["proxy.local"]'})
+    assert "'http.trusted_proxies' in FLUXIQ_HTTP__TRUSTED_PROXIES" in str(caught.value)
+    assert "'proxy.local'" in str(caught.value)

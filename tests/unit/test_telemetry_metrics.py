@@ -16,7 +16,12 @@ SURFACE = {
     "ledger_active_backend": {"backend", "institution"},
     "ledger_backend_health": {"backend", "institution"},
     "ledger_fallback_total": {"institution"},
+    "ledger_mirror_behind_transfers": {"institution"},
     "ledger_circuit_breaker_state": set(),
+    "jobs_total": {"kind", "state", "institution"},
+    "job_duration_seconds": {"kind", "institution"},
+    "jobs_waiting": {"kind", "institution"},
+    "jobs_oldest_seconds": {"kind", "institution"},
     "nats_messages_total": {"stream", "subject"},
     "pg_connections_active": {"institution"},
     "pg_query_duration_seconds": {"institution"},
@@ -31,7 +36,10 @@ def fed() -> Metrics:
     metrics.show_ledger_backend("12345678", "postgres", ["tigerbeetle", "postgres"])
     metrics.show_ledger_health("12345678", {"tigerbeetle": False, "postgres": True})
     metrics.ledger_fallbacks.labels("12345678").inc()
+    metrics.ledger_mirror_behind.labels("12345678").set(40)
     metrics.ledger_breaker.set(1)
+    metrics.observe_job("12345678", "charges.expire", "completed", 0.002)
+    metrics.show_backlog("12345678", "charges.expire", 2, 0.5)
     metrics.connections.labels("12345678").inc()
     metrics.nats_messages.labels("FLUXIQ", "FLUXIQ.12345678.pix.in").inc()
     metrics.pg_connections.labels("12345678").set(8)

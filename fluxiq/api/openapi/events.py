@@ -15,6 +15,7 @@ from fluxiq.services.messages.accounts import AccountView
 from fluxiq.services.messages.charges import ChargeView
 from fluxiq.services.messages.envelope import Json
 from fluxiq.services.messages.limits import LimitsView
+from fluxiq.services.messages.med import MedReportView
 from fluxiq.services.messages.payouts import PayoutView
 from fluxiq.services.messages.receipts import ReceiptView
 from fluxiq.services.messages.refunds import RefundView
@@ -25,6 +26,7 @@ VIEWS: Final[Mapping[str, Any]] = {
     "account.limits_changed": LimitsView,
     "account.": AccountView,
     "pix.charge.": ChargeView,
+    "pix.med.": MedReportView,
     "pix.payout.": PayoutView,
     "pix.receipt.": ReceiptView,
     "pix.refund.": RefundView,

@@ -8,7 +8,7 @@ from fluxiq.domain.records import AccountStatus
 from fluxiq.domain.statement import Period
 from fluxiq.ports.accounts import AccountFilter
 from fluxiq.services import accounts as use
-from fluxiq.services import change_account, open_account, show_statement
+from fluxiq.services import change_account, limits, open_account, show_statement
 from fluxiq.services.messages.accounts import (
     AccountView,
     BalanceView,
@@ -17,6 +17,7 @@ from fluxiq.services.messages.accounts import (
     OpenAccount,
 )
 from fluxiq.services.messages.envelope import Data, Listing
+from fluxiq.services.messages.limits import ChooseLimits, LimitsView
 from fluxiq.services.messages.statements import StatementView
 from fluxiq.services.statement_files import FORMATS
 
@@ -122,6 +123,32 @@ async def unblock_account(call: Call, account_id: PathText) -> Data[AccountView]
     """Let money leave again. Twice is once."""
     return Data(
         await change_account.unblock_account(call.tenant, call.merchant_id, call.actor, account_id)
+    )
+
+
+@routes.get(
+    "/{account_id}/limits",
+    permission="accounts:read",
+    rate=Rate.READ,
+    reply=Data[LimitsView],
+    refuses=_ONE,
+)
+async def show_limits(call: Call, account_id: PathText) -> Data[LimitsView]:
+    """What may be paid by PIX out of an account, and what was used of it today and tonight."""
+    return Data(await limits.show_limits(call.tenant, call.merchant_id, account_id))
+
+
+@routes.put(
+    "/{account_id}/limits",
+    permission="accounts:write",
+    rate=Rate.WRITE,
+    reply=Data[LimitsView],
+    refuses=(*_ONE, "account_changed"),
+)
+async def choose_limits(call: Call, account_id: PathText, body: ChooseLimits) -> Data[LimitsView]:
+    """Choose all four anew: less holds at once, more a day later."""
+    return Data(
+        await limits.choose_limits(call.tenant, call.merchant_id, call.actor, account_id, body)
     )
 
 

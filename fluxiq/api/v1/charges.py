@@ -9,6 +9,7 @@ from fluxiq.services import list_charges as lists
 from fluxiq.services import open_charge as use
 from fluxiq.services.messages.charges import CancelCharge, ChargeView, OpenCharge
 from fluxiq.services.messages.envelope import Data, Listing
+from fluxiq.services.replay import once
 
 routes = Routes("/api/v1/pix/charges")
 
@@ -33,7 +34,14 @@ class ChargesAsked(DaysAsked, frozen=True, forbid_unknown_fields=True, kw_only=T
 async def open_charge(call: Call, body: OpenCharge) -> Reply:
     """Open a charge: BR Code as text and as a picture."""
     idempotency = call.idempotency(body)
-    return answered(await use.open_charge(call.tenant, call.merchant_id, body, idempotency))
+    tenant, merchant_id = call.tenant, call.merchant_id
+    answer = await once(
+        tenant,
+        merchant_id,
+        idempotency,
+        lambda: use.open_charge(tenant, merchant_id, body, idempotency),
+    )
+    return answered(answer)
 
 
 @routes.get(permission="pix:read", rate=Rate.READ, reply=Listing[ChargeView])

@@ -6,6 +6,7 @@ The answer comes once every notice is in the visitors' book; understanding them 
 from msgspec import Struct
 
 from fluxiq.api.contract import PUBLIC, Call, PathText, Rate, Routes
+from fluxiq.ports import Callback
 from fluxiq.services.messages.envelope import Data
 from fluxiq.services.receive_notices import receive_notices as use
 
@@ -24,10 +25,27 @@ def notices_path(ispb: str, provider: str) -> str:
 
 
 # Public, since no API key is asked: the provider's signature speaks for it.
-@routes.post(permission=PUBLIC, rate=Rate.CALLBACK, reply=Data[NoticesTaken], status=200)
+@routes.post(
+    permission=PUBLIC,
+    rate=Rate.CALLBACK,
+    reply=Data[NoticesTaken],
+    status=200,
+    refuses=(
+        "institution_not_found",
+        "provider_not_found",
+        "signature_invalid",
+        "malformed_json",
+        "invalid_notice",
+    ),
+)
 async def receive_notices(
     call: Call, ispb: PathText, provider: PathText, raw: bytes
 ) -> Data[NoticesTaken]:
     """Take a provider's notices."""
-    headers = {name.lower(): value for name, value in call.headers.items()}
-    return Data(NoticesTaken(await use(call.tenants.get(ispb), provider, headers, raw)))
+    headers: dict[str, str] = {}
+    for name, value in call.headers.items():
+        before = headers.get(name.lower())
+        headers[name.lower()] = value if before is None else f"{before}, {value}"
+
+    callback = Callback(headers=headers, body=raw, remote=call.remote, query=call.query_text)
+    return Data(NoticesTaken(await use(call.tenants.get(ispb), provider, callback)))

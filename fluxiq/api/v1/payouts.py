@@ -10,9 +10,11 @@ from fluxiq.ports.payments import PayoutsWanted
 from fluxiq.services import list_payouts as lists
 from fluxiq.services import open_payout as use
 from fluxiq.services import open_payout_batch as batches
-from fluxiq.services.messages.envelope import Data, Listing
+from fluxiq.services.messages.envelope import Answer, Data, Listing
 from fluxiq.services.messages.payout_batches import BatchView, OpenPayoutBatch
-from fluxiq.services.messages.payouts import OpenPayout, PayoutView
+from fluxiq.services.messages.payouts import OrderPayout, PayoutView
+from fluxiq.services.replay import once
+from fluxiq.services.schedule_payout import cancel_payout, schedule_payout
 
 routes = Routes("/api/v1/pix/payouts")
 
@@ -20,6 +22,7 @@ _REFUSALS = (
     "account_not_found",
     "account_not_active",
     "amount_above_limit",
+    "invalid_schedule",
     "invalid_pix_key",
     "invalid_pix_key_type",
     "pix_key_not_found",
@@ -47,16 +50,37 @@ class PayoutsAsked(DaysAsked, frozen=True, forbid_unknown_fields=True, kw_only=T
     status=202,
     refuses=_REFUSALS,
 )
-async def open_payout(call: Call, body: OpenPayout) -> Reply:
-    """Order a payment: accepted means on paper and held, the end comes as an event."""
+async def open_payout(call: Call, body: OrderPayout) -> Reply:
+    """Order a payment: accepted means on paper and held, the end comes as an event. With a day, it
+    is on paper only, and everything else happens on that day from 06:00 in São Paulo.
+    """
     # The key is not part of what it stands for: the same order under it is the same order,
     # whether the key came in the body or in the header.
-    order = msgspec.structs.replace(body, idempotency_key=None)
-    idempotency = call.money_idempotency(order, body.idempotency_key)
-    answer = await use.open_payout(
-        call.tenant, call.merchant_id, order, idempotency, call.arrived_at
-    )
-    return answered(answer)
+    later = msgspec.structs.replace(body, idempotency_key=None)
+    order = body.at_once
+    is_later = body.scheduled_for is not None
+    idempotency = call.money_idempotency(later if is_later else order, body.idempotency_key)
+    tenant, merchant_id, at = call.tenant, call.merchant_id, call.arrived_at
+
+    async def work() -> Answer:
+        if is_later:
+            return await schedule_payout(tenant, merchant_id, later, idempotency, at)
+        return await use.open_payout(tenant, merchant_id, order, idempotency, at)
+
+    return answered(await once(tenant, merchant_id, idempotency, work))
+
+
+@routes.post(
+    "/{payout_id}/cancel",
+    permission="pix:write",
+    rate=Rate.WRITE,
+    reply=Data[PayoutView],
+    status=200,
+    refuses=("payout_not_found", "payout_not_scheduled"),
+)
+async def cancel_scheduled_payout(call: Call, payout_id: PathText) -> Data[PayoutView]:
+    """Call off a payout whose day has not come. Twice is once."""
+    return Data(await cancel_payout(call.tenant, call.merchant_id, call.actor, payout_id))
 
 
 @routes.post(

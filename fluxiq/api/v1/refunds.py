@@ -10,6 +10,7 @@ from fluxiq.services import open_refund as use
 from fluxiq.services import show_refunds as look
 from fluxiq.services.messages.envelope import Data, Listing
 from fluxiq.services.messages.refunds import OpenRefund, RefundView
+from fluxiq.services.replay import once
 
 routes = Routes("/api/v1/pix/refunds")
 
@@ -49,8 +50,12 @@ async def open_refund(call: Call, body: OpenRefund) -> Reply:
     # As with payouts, the key is not part of what it stands for.
     order = msgspec.structs.replace(body, idempotency_key=None)
     idempotency = call.money_idempotency(order, body.idempotency_key)
-    answer = await use.open_refund(
-        call.tenant, call.merchant_id, order, idempotency, call.arrived_at
+    tenant, merchant_id = call.tenant, call.merchant_id
+    answer = await once(
+        tenant,
+        merchant_id,
+        idempotency,
+        lambda: use.open_refund(tenant, merchant_id, order, idempotency, call.arrived_at),
     )
     return answered(answer)
 

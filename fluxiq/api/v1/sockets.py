@@ -1,16 +1,17 @@
-"""`/api/v1/ws`: the Window. A merchant's events, pushed as they happen.
+"""`/api/v1/ws`: the Window. What happens to a merchant, pushed as it happens (docs/live.md).
 
 The key comes in the `Authorization` header, or, from browsers, in the first message:
-`{"type":"authenticate","token":"sk_live_…"}`. Then the server says `{"type":"ready"}` and pushes
-`{"type":"event","event":{…}}`. `{"type":"refetch"}` means that some were missed. After some silence
-it says `{"type":"ping"}`, so that a client knows; a client's own `ping` is answered with `pong`.
+`{"type":"authenticate","token":"sk_live_…"}`. Then the server says `{"type":"ready"}`. It says
+`{"type":"ping"}` now and then; whoever says nothing for SILENT_SECONDS, not even `pong`, is gone.
 """
 
-from typing import Final
+import random
+from typing import Annotated, Final
 
 import msgspec
+import structlog
 import trio
-from msgspec import Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from quart import websocket
 from quart_trio import QuartTrio
 from quart_trio.wrappers import TrioResponse
@@ -20,37 +21,67 @@ from fluxiq.api.contract import Rate
 from fluxiq.api.door import REQUEST_ID, Door, refusal
 from fluxiq.api.errors import Failure, failure_of
 from fluxiq.api.guard import Guard, require
-from fluxiq.api.hub import Hub, Subscription
-from fluxiq.errors import Refused
+from fluxiq.api.hub import Hub, Topic
+from fluxiq.api.live_client import LiveClient, Refetch, event_frame, frame
+from fluxiq.api.remote import Remote
+from fluxiq.errors import Refused, Unavailable
+from fluxiq.ports.event_log import EventLog
 from fluxiq.services.authenticate import Caller
 
 PATH: Final = "/api/v1/ws"
-PERMISSION: Final = "pix:read"
+PERMISSION_OF: Final = {
+    Topic.PAYMENTS: "pix:read",
+    Topic.BALANCES: "accounts:read",
+    Topic.DELIVERIES: "webhooks:read",
+    Topic.LIVE_DATA: "live_data:read",
+}
 AUTHENTICATE_SECONDS: Final = 10.0
-HEARTBEAT_SECONDS: Final = 20.0
+HEARTBEAT_SECONDS: Final = 30.0
+HEARTBEAT_SPREAD: Final = 0.2  # after a pause of ours all would be due at once, and again each time
+SILENT_SECONDS: Final = 60.0  # of a client that does not answer pings
+
+REPLAY_MAX: Final = 1000  # missed events that are read again; beyond that the client refetches
+REPLAY_PAGE: Final = 100
+RETRY_SECONDS: Final = 1.0  # until a log that is away is asked again
 
 # RFC 6455 7.4.2: 4000-4999 are ours to define.
 UNAUTHORIZED_CODE: Final = 4401
+SILENT_CODE: Final = 4408
 GOING_AWAY_CODE: Final = 1001
+TRY_AGAIN_CODE: Final = 1013
 
-_PING = b'{"type":"ping"}'
-_PONG = b'{"type":"pong"}'
+_PING = '{"type":"ping"}'
+_PONG = '{"type":"pong"}'
+_log = structlog.get_logger("fluxiq.api")
 
 
 class Said(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a client may say."""
+    """What a client may say: authenticate, subscribe, ping or pong."""
 
     type: str
     token: str = ""
+    topics: tuple[Topic, ...] = (Topic.PAYMENTS,)
+    since: Annotated[int, Meta(ge=0)] | None = None
+
+
+class Subscribed(Struct, frozen=True, kw_only=True):
+    """What the server says to a `subscribe`, and first of all as `ready`. Events up to `sequence`
+    are on paper; they come if the client asked for what was since an earlier one.
+    """
+
+    type: str
+    topics: tuple[Topic, ...]
+    sequence: int | UnsetType = UNSET
 
 
 class Sockets:
     """Serves websocket clients from the hub."""
 
-    def __init__(self, hub: Hub, guard: Guard, door: Door) -> None:
+    def __init__(self, hub: Hub, guard: Guard, door: Door, remote: Remote) -> None:
         self._hub = hub
         self._guard = guard
         self._door = door
+        self._remote = remote
 
     def register(self, app: QuartTrio) -> None:
         app.add_websocket(PATH, "events_socket", self._serve)
@@ -59,71 +90,182 @@ class Sockets:
         headers = self._door.greet(websocket.headers.get(REQUEST_ID))
         authorization = websocket.headers.get("Authorization")
         caller = None
-        if authorization is not None:
-            try:
-                caller = await self._admit(authorization)
-            except Exception as error:  # noqa: BLE001 - refused in the envelope, as over HTTP
-                return refusal(failure_of(error), headers)
+        try:
+            asked = _asked()
+            if authorization is not None:
+                caller = await self._admit(authorization, asked)
+        except Exception as error:  # noqa: BLE001 - refused in the envelope, as over HTTP
+            return refusal(failure_of(error), headers)
 
         await websocket.accept(headers=headers)
         try:
-            caller = caller or await self._admit_by_message()
-            subscription = self._hub.subscribe(caller.tenant.ispb, caller.merchant_id)
+            caller = caller or await self._admit_by_message(asked)
+            client = self._hub.subscribe(caller.tenant.ispb, caller.merchant_id, asked.topics)
         except Exception as error:  # noqa: BLE001 - told to the client, then closed
             await _close(failure_of(error), headers[REQUEST_ID])
             return None
 
-        with subscription:
-            await websocket.send('{"type":"ready"}')
-            await _carry(subscription)
+        with client:
+            window = _Window(self._hub, client, caller, headers[REQUEST_ID])
+            try:
+                await window.subscribe(asked, "ready")
+            except Unavailable as error:
+                await _close(failure_of(error), headers[REQUEST_ID])
+                return None
+            await window.carry()
         return None
 
-    async def _admit(self, authorization: str) -> Caller:
+    async def _admit(self, authorization: str, asked: Said) -> Caller:
         """Raises Refused, exactly as the doors of HTTP do."""
         caller = await self._guard.identify(authorization)
         bind_contextvars(institution=caller.tenant.ispb)
-        await self._guard.check_rate(caller, Rate.READ)
-        require(caller, PERMISSION)
+        await self._guard.check_rate(caller, Rate.READ, self._remote.of(websocket))
+        _require(caller, asked)
         return caller
 
-    async def _admit_by_message(self) -> Caller:
+    async def _admit_by_message(self, asked: Said) -> Caller:
         with trio.move_on_after(AUTHENTICATE_SECONDS):
             said = _read(await websocket.receive())
             if said.type != "authenticate":
                 raise Refused("unauthorized", "authenticate first")
-            return await self._admit(f"Bearer {said.token}")
+            return await self._admit(f"Bearer {said.token}", asked)
         raise Refused("unauthorized", f"not authenticated within {AUTHENTICATE_SECONDS:g} s")
 
 
-async def _carry(subscription: Subscription) -> None:
-    """Push until the client leaves (Quart then cancels us) or the hub closes."""
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_listen, subscription)
-        while not subscription.closed:
-            message: bytes | None = _PING
-            with trio.move_on_after(HEARTBEAT_SECONDS):
-                message = await subscription.receive()
-            if message is not None:
-                await websocket.send(message.decode())
-        nursery.cancel_scope.cancel()
-    await websocket.close(GOING_AWAY_CODE, "the server stops")
+class _Window:
+    """One client, from `ready` to its end."""
 
+    def __init__(self, hub: Hub, client: LiveClient, caller: Caller, request_id: str) -> None:
+        self._hub = hub
+        self._client = client
+        self._caller = caller
+        self._request_id = request_id
+        self._heard_at = trio.current_time()
 
-async def _listen(subscription: Subscription) -> None:
-    """Clients have nothing to say but ping; what else they say is ignored."""
-    while True:
+    async def subscribe(self, said: Said, word: str) -> None:
+        """Hear of these topics. Raises Refused, and Unavailable while events cannot be read."""
+        client, topics = self._client, tuple(dict.fromkeys(said.topics))
+        _require(self._caller, said)
+        self._hub.want(client, topics)
+        if Topic.PAYMENTS not in topics:
+            client.stop()
+            client.offer(frame(Subscribed(type=word, topics=topics)))
+            return
+
+        # Heard of before it is asked how far they are: between the two nothing is missed.
+        merchant_id = self._caller.merchant_id
+        last = (await self._log.last([merchant_id]))[merchant_id]
+        client.offer(frame(Subscribed(type=word, topics=topics, sequence=last)))
+        since = said.since
+        if since is not None and since > last:  # told by a database that was lost
+            client.offer(frame(Refetch(topics=[Topic.PAYMENTS], since=since, sequence=last)))
+            since = None
+        if not client.begin(last, since):
+            raise Refused("validation_failed", "still on the way back", field="since")
+
+    async def carry(self) -> None:
+        """Push until the client leaves (Quart then cancels us), falls silent, or the hub closes."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._listen)
+            code, why = await self._push()
+            nursery.cancel_scope.cancel()
+        await websocket.close(code, why)
+
+    async def _push(self) -> tuple[int, str]:
+        """Returns why there is no more to push."""
+        client, ping_at = self._client, trio.current_time() + _until_ping()
+        while not client.closed:
+            now = trio.current_time()
+            if now >= ping_at:
+                if now - self._heard_at > SILENT_SECONDS:
+                    return SILENT_CODE, "no answer to pings"
+                await websocket.send(_PING)
+                ping_at = now + _until_ping()
+
+            if (text := client.take()) is not None:
+                await websocket.send(text)
+            elif client.owed() is not None:
+                await self._catch_up()
+            else:
+                with trio.move_on_at(ping_at):
+                    await client.wait()
+        return GOING_AWAY_CODE, "the server stops"
+
+    async def _catch_up(self) -> None:
+        """Tell a page of what is owed, from the log."""
+        client = self._client
+        span = client.owed()
+        assert span is not None, "asked only when something is owed"
+        if span.until - span.after > REPLAY_MAX:
+            await websocket.send(client.forgiven(span))
+            return
+
+        limit = min(REPLAY_PAGE, span.until - span.after)
         try:
-            said = _read(await websocket.receive())
-        except Refused:
-            continue
-        if said.type == "ping":
-            subscription.offer(_PONG)
+            found = await self._log.after(self._caller.merchant_id, span.after, limit)
+        except Unavailable as error:
+            _log.warning("live_events_not_read", error=str(error))
+            await trio.sleep(RETRY_SECONDS)
+            return
+
+        if [one.sequence for one in found] != list(range(span.after + 1, span.after + limit + 1)):
+            await websocket.send(client.forgiven(span))  # they are pruned
+            return
+        for one in found:
+            await websocket.send(event_frame(one.sequence, one.body))
+        client.repaid(span, found[-1].sequence)
+
+    async def _listen(self) -> None:
+        """What is neither ping nor subscribe says only that the client is there."""
+        while True:
+            text = await websocket.receive()
+            self._heard_at = trio.current_time()
+            try:
+                said = _read(text)
+                if said.type == "subscribe":
+                    await self.subscribe(said, "subscribed")
+            except (Refused, Unavailable) as error:
+                self._client.offer(_error(failure_of(error), self._request_id))
+                continue
+            if said.type == "ping":
+                self._client.offer(_PONG)
+
+    @property
+    def _log(self) -> EventLog:
+        return self._caller.tenant.events
+
+
+def _until_ping() -> float:
+    spread = random.uniform(-HEARTBEAT_SPREAD, HEARTBEAT_SPREAD)  # noqa: S311  hides nothing
+    return HEARTBEAT_SECONDS * (1 + spread)
+
+
+def _asked() -> Said:
+    """What the address asks for: `?topics=payments,balances&since=41`. Raises Refused."""
+    said: dict[str, object] = {"type": "subscribe"}
+    if (topics := websocket.args.get("topics")) is not None:
+        said["topics"] = topics.split(",")
+    if (since := websocket.args.get("since")) is not None:
+        said["since"] = int(since) if since.isdecimal() and since.isascii() else since
+    try:
+        return msgspec.convert(said, Said)
+    except msgspec.ValidationError as error:
+        raise Refused("validation_failed", str(error)) from None
+
+
+def _require(caller: Caller, said: Said) -> None:
+    for topic in said.topics:
+        require(caller, PERMISSION_OF[topic])
 
 
 async def _close(failure: Failure, request_id: str) -> None:
-    body = failure.body(request_id).decode()
-    await websocket.send('{"type":"error",' + body.removeprefix("{"))
-    await websocket.close(UNAUTHORIZED_CODE, failure.code)
+    await websocket.send(_error(failure, request_id))
+    unavailable = failure.code == "unavailable"
+    await websocket.close(TRY_AGAIN_CODE if unavailable else UNAUTHORIZED_CODE, failure.code)
+
+
+def _error(failure: Failure, request_id: str) -> str:
+    return '{"type":"error",' + failure.body(request_id).decode().removeprefix("{")
 
 
 def _read(text: str | bytes) -> Said:

@@ -8,7 +8,13 @@ from fluxiq.services.messages.walks import StepView
 routes = Routes("/api/v1/pix/walks")
 
 
-@routes.get("/{end_to_end_id}", permission="pix:read", rate=Rate.READ, reply=Data[list[StepView]])
+@routes.get(
+    "/{end_to_end_id}",
+    permission="pix:read",
+    rate=Rate.READ,
+    reply=Data[list[StepView]],
+    refuses=("payment_not_found",),
+)
 async def show_walk(call: Call, end_to_end_id: PathText) -> Data[list[StepView]]:
     """Every room a payment was in, in order of entry."""
     return Data(await use.walk(call.tenant, call.merchant_id, end_to_end_id))

@@ -43,6 +43,7 @@ from fluxiq.providers.simulator.timetable import Timetable
 from fluxiq.providers.simulator_client import INSTITUTION
 
 TELL_FIRST_SECONDS_MAX = 2.0
+LATE_SECONDS = 5.0  # until `late@…` is answered
 OWNER_DOCUMENT = "12345678909"
 
 _JSON = {"content-type": "application/json"}
@@ -141,6 +142,8 @@ class Doors:
         self._psp.accept(wanted)
         if plan.tells_first:
             await self._psp.tell_first(wanted, TELL_FIRST_SECONDS_MAX)
+        if plan.is_late:
+            await trio.sleep(LATE_SECONDS)
         return _reply(202, OrderReply(state="accepted")) if plan.answers else None
 
     async def show_order(self, request: Request, end_to_end_id: str) -> Answer:

@@ -1,8 +1,9 @@
 """Magic recipient keys: the part before the `@` says how an order fares, in a plan.
 
 `confirmed`, `rejected-<BACEN code>`, `slow`, `lost`, `lost-never`, `duplicate`, `disorder`,
-`silent`, `returned` (whole, after it was confirmed), `returned-half`; anything else is confirmed. A
-suffix tells keys apart: `slow+17@example.com`. A refund has no key: its description decides.
+`silent`, `late` (its answer, by five seconds), `returned` (whole, after it was confirmed),
+`returned-half`; anything else is confirmed. A suffix tells keys apart: `slow+17@example.com`. A
+refund has no key: its description decides.
 """
 
 import re
@@ -21,6 +22,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     answers: bool = True  # False: accepted, but the connection closes without a word
     tells: bool = True  # False: only an enquiry finds out
     tells_first: bool = False  # the notice overtakes the answer to the order
+    is_late: bool = False  # accepted at once, answered after seconds
     contradicts: bool = False  # a late rejection follows the confirmation
     copies: int = 1
     returned_parts: int = 0  # of two: how much of it comes back once it was confirmed
@@ -35,6 +37,7 @@ _PLANS = {
     "duplicate": Plan(copies=3),
     "disorder": Plan(tells_first=True, contradicts=True),
     "silent": Plan(tells=False),
+    "late": Plan(is_late=True),
     "returned": Plan(returned_parts=2),
     "returned-half": Plan(returned_parts=1),
 }

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from fluxiq.domain.records import Charge
+from fluxiq.domain.records import Charge, ChargeStatus
 from fluxiq.services.messages.envelope import Json
 from fluxiq.services.messages.words import Centavos, PersonSaid, PersonView, Text
 
@@ -19,9 +19,15 @@ class OpenCharge(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     metadata: Json = {}
 
 
+class CancelCharge(Struct, frozen=True, kw_only=True):
+    """What an idempotency key stands for when a charge is cancelled: the request has no body."""
+
+    charge_id: str
+
+
 class ChargeView(Struct, frozen=True, kw_only=True):
     id: str
-    status: str
+    status: ChargeStatus
     amount: int
     currency: str
     description: str
@@ -34,6 +40,7 @@ class ChargeView(Struct, frozen=True, kw_only=True):
     created_at: datetime
     paid_at: datetime | None
     end_to_end_id: str | None
+    refunded_amount: int
     metadata: Json
     qr_code_image: str | UnsetType = UNSET
 
@@ -56,6 +63,7 @@ def charge_view(charge: Charge, image: str | UnsetType = UNSET) -> ChargeView:
         created_at=charge.created_at,
         paid_at=charge.paid_at,
         end_to_end_id=charge.end_to_end_id,
+        refunded_amount=charge.refunded_amount,
         metadata=charge.metadata,
         qr_code_image=image,
     )

@@ -1,12 +1,13 @@
 """Payouts: what merchants say, and what they are told."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from fluxiq.domain import payout as payouts
-from fluxiq.domain.records import Payout
+from fluxiq.domain.reasons import explain
+from fluxiq.domain.records import Payout, Refund
 from fluxiq.services.messages.envelope import Json
 from fluxiq.services.messages.words import Centavos, Text
 
@@ -25,6 +26,23 @@ class OpenPayout(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     metadata: Json = {}
 
 
+class OrderPayout(OpenPayout, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`scheduled_for`: a day in São Paulo, from tomorrow up to a year ahead."""
+
+    scheduled_for: date | None = None
+
+    @property
+    def at_once(self) -> OpenPayout:
+        """The same order without its day and key: what an idempotency key of today stands for."""
+        return OpenPayout(
+            amount=self.amount,
+            recipient=self.recipient,
+            description=self.description,
+            account_id=self.account_id,
+            metadata=self.metadata,
+        )
+
+
 class RecipientView(Struct, frozen=True, kw_only=True):
     pix_key: str
     pix_key_type: str
@@ -33,15 +51,19 @@ class RecipientView(Struct, frozen=True, kw_only=True):
 
 
 class FailureView(Struct, frozen=True, kw_only=True):
-    """Why a payout failed: our stable code, and BACEN's where there is one."""
+    """Why a payout or refund failed: our stable code, BACEN's where there is one, and a sentence
+    to show.
+    """
 
     code: str
     reason_code: str | None
+    message: str
+    message_pt: str
 
 
 class PayoutView(Struct, frozen=True, kw_only=True):
     id: str
-    status: str
+    status: payouts.PayoutStatus
     amount: int
     currency: str
     description: str
@@ -49,6 +71,8 @@ class PayoutView(Struct, frozen=True, kw_only=True):
     end_to_end_id: str
     recipient: RecipientView
     failure: FailureView | None
+    returned_amount: int
+    scheduled_for: date | None
     created_at: datetime
     updated_at: datetime
     metadata: Json
@@ -56,9 +80,6 @@ class PayoutView(Struct, frozen=True, kw_only=True):
 
 def payout_view(payout: Payout) -> PayoutView:
     recipient = payout.recipient
-    failure = None
-    if payout.failure_code is not None:
-        failure = FailureView(code=payout.failure_code, reason_code=payout.reason_code)
     return PayoutView(
         id=payout.id,
         status=payouts.public_status(payout.stage),
@@ -73,8 +94,22 @@ def payout_view(payout: Payout) -> PayoutView:
             name=recipient.name,
             ispb=recipient.ispb,
         ),
-        failure=failure,
+        failure=failure_view(payout),
+        returned_amount=payout.returned_amount,
+        scheduled_for=payout.scheduled_for,
         created_at=payout.created_at,
         updated_at=payout.updated_at,
         metadata=payout.metadata,
+    )
+
+
+def failure_view(order: Payout | Refund) -> FailureView | None:
+    if order.failure_code is None:
+        return None
+    reason = explain(order.failure_code, order.reason_code)
+    return FailureView(
+        code=order.failure_code,
+        reason_code=order.reason_code,
+        message=reason.text_en,
+        message_pt=reason.text_pt,
     )

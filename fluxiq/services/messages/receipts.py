@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from fluxiq.domain.records import Receipt
+from fluxiq.domain.records import Receipt, ReceiptReason
 
 
 class ReceiptView(Struct, frozen=True, kw_only=True):
@@ -12,7 +12,7 @@ class ReceiptView(Struct, frozen=True, kw_only=True):
     end_to_end_id: str
     amount: int
     currency: str
-    reason: str
+    reason: ReceiptReason
     account_id: str | None
     charge_id: str | None
     received_at: datetime

@@ -14,9 +14,12 @@ from actors.admin.desk import STANDARD, Desk, Peer
 from actors.admin.diagnostics import verbs_of
 from actors.admin.verbs import merged
 from actors.crash_book import CrashBook
+from actors.dead_letters import dead_letter_verbs
+from actors.job_verbs import job_verbs
 from actors.ledger_board import Board
 from actors.ledger_verbs import verbs_of as ledger_verbs_of
 from fluxiq.admin.protocol import VERSION, Question
+from fluxiq.services.tenant import Tenants
 from supervisors import (
     Actor,
     Backoff,
@@ -184,6 +187,8 @@ def test_every_verb_is_documented_with_its_arguments_and_every_documented_one_ex
             documented |= dict.fromkeys(re.findall(r"`(\w+)`", verbs), named)
 
     ledger = ledger_verbs_of(cast("Board", None))
-    every = merged(STANDARD, verbs_of(cast("CrashBook", None), Hogs()), ledger)
+    jobs = job_verbs(cast("Tenants", None))
+    letters = dead_letter_verbs(cast("Tenants", None))
+    every = merged(STANDARD, verbs_of(cast("CrashBook", None), Hogs()), ledger, jobs, letters)
     real = {**every.looks, **every.deeds}
     assert documented == {"watch": (), **{name: verb.arguments for name, verb in real.items()}}

@@ -1,4 +1,6 @@
-"""Reading a work queue: acknowledged when done, asked for again in bad weather, bugs alone."""
+"""Reading a work queue: acknowledged when done, asked for again in bad weather, bugs alone and
+only so often.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -7,7 +9,7 @@ from typing import cast
 import pytest
 import trio
 
-from actors.consumer import BATCH, RETRY_SECONDS, consume
+from actors.consumer import BATCH, RETRY_SECONDS, Duty, consume
 from fluxiq.bus import Bus, Delivery
 from fluxiq.errors import Unavailable, Unknown
 from supervisors import ChildSpec, Context, Strategy, SupervisorSpec, Tree, open_tree
@@ -42,8 +44,11 @@ class QueueBus:
         return self.batches.pop(0) if self.batches else []
 
     async def nak(self, delivery: Delivery, seconds: float) -> None:
-        assert seconds == RETRY_SECONDS
-        self.wire.append(f"nak {delivery.token}")
+        after = "" if seconds == RETRY_SECONDS else f" after {seconds:g}"
+        self.wire.append(f"nak {delivery.token}{after}")
+
+    async def term(self, delivery: Delivery) -> None:
+        self.wire.append(f"term {delivery.token}")
 
     async def ack_many(self, deliveries: Sequence[Delivery]) -> None:
         self.wire.append(f"ack {' '.join(one.token for one in deliveries)}")
@@ -55,6 +60,8 @@ class Worker:
     def __init__(self) -> None:
         self.failures: dict[bytes, list[Exception]] = {}
         self.done: list[bytes] = []
+        self.fates: list[float | Exception | None] = []  # of the next failures; then 8 seconds
+        self.failed_at: list[tuple[bytes, str]] = []
 
     async def handle(self, deliveries: Sequence[Delivery]) -> None:
         await trio.lowlevel.checkpoint()
@@ -63,11 +70,20 @@ class Worker:
                 raise self.failures[one.body].pop(0)
         self.done += [one.body for one in deliveries]
 
+    async def failed(self, delivery: Delivery, error: Exception) -> float | None:
+        await trio.lowlevel.checkpoint()
+        self.failed_at.append((delivery.body, repr(error)))
+        fate = self.fates.pop(0) if self.fates else 8.0
+        if isinstance(fate, Exception):
+            raise fate
+        return fate
+
 
 @asynccontextmanager
 async def reading(bus: QueueBus, worker: Worker) -> AsyncIterator[Tree]:
     async def start(context: Context) -> None:
-        await consume(context, cast("Bus", bus), "12345678_pix_in_0", worker.handle)
+        duty = Duty(handle=worker.handle, failed=worker.failed)
+        await consume(context, cast("Bus", bus), "12345678_pix_in_0", duty)
 
     spec = SupervisorSpec(
         id="root",
@@ -140,15 +156,42 @@ async def test_a_bus_that_is_away_is_ridden_out() -> None:
 async def test_what_shares_a_batch_with_a_poisonous_message_that_stood_first_was_never_done(
     batch: bytes,
 ) -> None:
+    """And the worker lives on: it holds nothing that a restart would put right."""
     bus, worker = QueueBus(), Worker()
     worker.failures[b"x"] = [KeyError("x")] * 2  # in the batch, and alone
     async with reading(bus, worker) as tree:
         bus.put(*batch.split())
         await trio.sleep(1)
-        assert incarnation(tree) == 2
+        assert incarnation(tree) == 1
 
     assert worker.done == [b"a", b"b"]
-    assert bus.wire == ["ack a", "ack b"]
+    assert worker.failed_at == [(b"x", "KeyError('x')")]
+    assert sorted(bus.wire) == ["ack a", "ack b", "nak x after 8"]
+
+
+async def test_a_message_that_is_dead_is_not_delivered_again() -> None:
+    bus, worker = QueueBus(), Worker()
+    worker.failures[b"x"] = [KeyError("x")]
+    worker.fates = [None]
+    async with reading(bus, worker):
+        bus.put(b"x")
+        await trio.sleep(1)
+
+    assert bus.wire == ["term x"]
+
+
+async def test_a_failure_that_cannot_be_written_down_is_weather() -> None:
+    bus, worker = QueueBus(), Worker()
+    worker.failures[b"x"] = [KeyError("x")]
+    worker.fates = [Unavailable("postgres", "is restarting")]
+    async with reading(bus, worker) as tree:
+        bus.put(b"x")
+        await trio.sleep(1)
+        bus.put(b"x")
+        await trio.sleep(5)
+        assert incarnation(tree) == 1
+
+    assert bus.wire == ["nak x", "ack x"]
 
 
 async def test_a_message_that_failed_only_in_company_is_done_alone() -> None:

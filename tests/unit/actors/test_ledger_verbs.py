@@ -32,6 +32,7 @@ def statistics() -> WriterStatistics:
         waiting=3,
         in_flight=0,
         unknown=2,
+        mirror_behind=30,
         batches=10,
         transfers=40,
         fallbacks=1,
@@ -79,6 +80,7 @@ async def test_breaker_tells_where_it_stands_and_where_each_institution_does(
         [one] = answer["institutions"]
         assert (one["institution"], one["mode"], one["epoch"]) == (ISPB, "standin", 7)
         assert (one["unknown"], one["waiting"], one["fenced"]) == (2, 3, False)
+        assert one["mirror_behind"] == 30
 
 
 async def test_the_deeds_move_it_and_are_written_down(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import string
 from datetime import UTC, datetime, timedelta, timezone
+from hashlib import blake2b
 from itertools import pairwise
 
 import pytest
@@ -36,6 +37,10 @@ ISPBS = st.text(string.ascii_uppercase + string.digits, min_size=8, max_size=8)
 SUFFIXES = st.text(ALPHANUMERIC, min_size=11, max_size=11)
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 U128 = st.integers(0, (1 << 128) - 1)
+
+
+def minute_of(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
 
 
 def refused(code: str, field: str, refusal: Refused) -> bool:
@@ -200,7 +205,7 @@ class TestUlid:
 
 class TestPrefixedIds:
     def test_the_prefixes_are_those_of_the_api(self) -> None:
-        wanted = "chg pay acc prod xfer tb whk evt key ref usr mch ins dlv req"
+        wanted = "chg pay acc prod xfer tb whk evt key ref usr mch ins dlv req job med"
         assert set(IdPrefix) == set(wanted.split())
 
     @given(st.sampled_from(IdPrefix), U128.map(encode_128))
@@ -233,10 +238,80 @@ class TestPrefixedIds:
 
 class TestDerivedId:
     PARTS = st.text(min_size=1, max_size=40).filter(lambda text: text.isprintable())
+    SINCE_1970 = st.integers(0, 250_000_000_000).map(lambda s: datetime.fromtimestamp(s, UTC))
+    ULID_PREFIXES = sorted(set(IdPrefix) - {IdPrefix.LEDGER_TRANSFER})
 
-    def test_its_value_is_pinned_because_ledgers_remember_it(self) -> None:
-        found = derived_id("12345678", "E12345678202607010905abcDEF12345", "in")
-        assert f"{found:032x}" == "c0b3d1cccb44f0841f2fa739b22c7e32"
+    @pytest.mark.parametrize(
+        ("business_id", "value"),
+        [
+            ("E12345678202607010905abcDEF12345", "019f1cecf2a4f0841f2fa739b22c7e32"),
+            ("D12345678202607010905abcDEF12345", "019f1ced1a10fc044b66ee726c721ddb"),
+            ("acc_01JZ0000000000000000000000", "0197c0000000042bf668c17b86033904"),
+            ("1.4.1.65.00.00-7", "13fe9bab6d2222d7e08b1e038aee92e7"),
+        ],
+    )
+    def test_its_value_is_pinned_because_ledgers_remember_it(
+        self, business_id: str, value: str
+    ) -> None:
+        assert f"{derived_id('12345678', business_id, 'in'):032x}" == value
+
+    @given(SINCE_1970, st.sampled_from("ED"), SUFFIXES, PARTS)
+    def test_it_is_within_the_minute_of_an_end_to_end_id(
+        self, at: datetime, letter: str, suffix: str, leg: str
+    ) -> None:
+        build = build_end_to_end_id if letter == "E" else build_return_id
+        found = derived_id("12345678", build("12345678", at, suffix), leg)
+        milliseconds = int(minute_of(at).timestamp()) * 1000
+        assert milliseconds <= found >> 80 < milliseconds + 60_000
+
+    @given(SINCE_1970, st.integers(1, 10_000_000), PARTS, PARTS)
+    def test_ids_are_in_order_of_their_minutes_whatever_the_leg(
+        self, earlier: datetime, minutes: int, leg: str, other_leg: str
+    ) -> None:
+        later = minute_of(earlier) + timedelta(minutes=minutes)
+        ids = [
+            derived_id("12345678", build_end_to_end_id("12345678", at, "abcDEF12345"), a_leg)
+            for at, a_leg in ((earlier, leg), (later, other_leg))
+        ]
+        assert ids == sorted(ids)
+
+    @given(st.sampled_from(ULID_PREFIXES), U128, PARTS)
+    def test_it_begins_with_the_millisecond_of_a_ulid(
+        self, prefix: IdPrefix, number: int, leg: str
+    ) -> None:
+        found = derived_id("12345678", build_id(prefix, encode_128(number)), leg)
+        # The very first and the very last id are kept by TigerBeetle: whoever draws one moves over.
+        assert found >> 80 == number >> 80
+
+    @pytest.mark.parametrize(
+        "business_id",
+        [
+            "E12345678202613010905abcDEF12345",  # no such month
+            "E12345678196912312359abcDEF12345",  # nothing was paid before 1970
+            "E12345678000101010000abcDEF12345",
+            "tb_01JZ0000000000000000000000",  # a ledger's number, no ULID
+            "foo_01JZ0000000000000000000000",
+            "acc_01JZ000000000000000000000",
+            "acc_01jz0000000000000000000000",
+            "1.4.1.65.00.00-7",
+        ],
+    )
+    def test_business_without_a_time_has_the_whole_hash(self, business_id: str) -> None:
+        digest = blake2b(digest_size=16, person=b"fluxiq.ledger.id")
+        for part in (b"12345678", business_id.encode(), b"in"):
+            digest.update(len(part).to_bytes(4) + part)
+        assert derived_id("12345678", business_id, "in") == int.from_bytes(digest.digest())
+
+    def test_a_hundred_thousand_legs_of_one_minute_are_distinct_and_fill_all_of_it(self) -> None:
+        ids = {
+            derived_id("12345678", f"E12345678202607010905abcDEF{number:05}", leg)
+            for number in range(50_000)
+            for leg in ("hold", "post")
+        }
+        assert len(ids) == 100_000
+        assert len({one & (1 << 80) - 1 for one in ids}) == 100_000
+        # Drawn evenly, 60,000 milliseconds less 60,000 / e**(5/3) are met.
+        assert 48_000 < len({one >> 80 for one in ids}) < 49_500
 
     @given(PARTS, PARTS, PARTS)
     def test_it_is_stable_and_usable(self, ispb: str, business: str, leg: str) -> None:

@@ -68,7 +68,26 @@ def test_what_is_no_key_is_refused_without_repeating_it(text: str) -> None:
 
     assert refusal.value.code == "invalid_pix_key"
     assert refusal.value.details == {"field": "pix_key"}
-    assert refusal.value.message == "not a PIX key of any kind"
+    assert refusal.value.message.startswith("not a PIX key of ")
+    assert not text.strip() or text not in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("+55119876543a1", "kind PHONE"),
+        ("a@b..com", "kind EMAIL"),
+        ("123.456.789-00", "kind CPF"),
+        ("00.038.166/0001-06", "kind CNPJ"),
+        (EVP[:-1] + "g", "kind EVP"),
+        ("what is this", "any kind"),
+    ],
+)
+def test_the_refusal_names_the_kind_that_was_meant(text: str, kind: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        classify(text)
+
+    assert refusal.value.message == f"not a PIX key of {kind}"
 
 
 def test_an_email_of_77_characters_is_the_longest() -> None:

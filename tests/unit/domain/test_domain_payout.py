@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxiq.domain.payout import (
+    NOT_ORDERED,
     PUBLIC_STATUS,
     TERMINAL,
     TRANSITIONS,
@@ -77,6 +78,8 @@ def test_a_notice_said_twice_is_ignored_without_alarm() -> None:
     [
         *[(S.CREATED, E.CONFIRMED), (S.CREATED, E.RETURNED), (S.FAILED, E.CONFIRMED)],
         *[(S.FAILED, E.RETURNED), (S.CONFIRMED, E.FAILED), (S.RETURNED, E.FAILED)],
+        *[(S.SCHEDULED, E.CONFIRMED), (S.SCHEDULED, E.RETURNED)],
+        *[(S.CANCELLED, E.CONFIRMED), (S.CANCELLED, E.RETURNED)],
     ],
 )
 def test_only_what_says_the_opposite_is_a_contradiction(
@@ -87,11 +90,22 @@ def test_only_what_says_the_opposite_is_a_contradiction(
     assert after.contradicts
 
 
-def test_every_pair_is_decided_and_six_of_them_are_contradictions() -> None:
+def test_every_pair_is_decided_and_ten_of_them_are_contradictions() -> None:
     decided = [advance(*pair) for pair in product(S, E)]
-    assert len(decided) == 42
-    assert sum(isinstance(after, Changed) for after in decided) == len(TRANSITIONS) == 13
-    assert sum(isinstance(after, Ignored) and after.contradicts for after in decided) == 6
+    assert len(decided) == 72
+    assert sum(isinstance(after, Changed) for after in decided) == len(TRANSITIONS) == 16
+    assert sum(isinstance(after, Ignored) and after.contradicts for after in decided) == 10
+
+
+def test_what_is_scheduled_is_made_or_cancelled_and_then_never_made() -> None:
+    assert advance(S.SCHEDULED, E.DUE) == Changed(S.CREATED)
+    assert advance(S.SCHEDULED, E.CANCELLED) == Changed(S.CANCELLED)
+    assert advance(S.CANCELLED, E.DUE) == Ignored("due_after_cancelled")
+    assert advance(S.CREATED, E.CANCELLED) == Ignored("cancelled_after_created")
+
+
+def test_nobody_outside_can_end_what_was_never_ordered() -> None:
+    assert {S.SCHEDULED, S.CREATED, S.CANCELLED} == NOT_ORDERED
 
 
 @given(st.lists(st.sampled_from(E), max_size=20))
@@ -120,7 +134,7 @@ def test_a_terminal_stage_leads_to_nothing_but_a_return() -> None:
     assert out_of_terminal == [((S.CONFIRMED, E.RETURNED), S.RETURNED)]
 
 
-def test_callers_see_four_statuses() -> None:
+def test_callers_see_six_statuses() -> None:
     assert set(PUBLIC_STATUS) == set(S)
     processing = {stage for stage in S if public_status(stage) is PayoutStatus.PROCESSING}
     assert processing == {S.CREATED, S.HELD, S.SENT, S.IN_DOUBT}

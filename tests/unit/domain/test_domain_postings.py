@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxiq.domain.postings import (
+    CONTROL,
     COSIF,
     COSIF_HOLD,
     AccountCode,
@@ -31,6 +32,7 @@ E2E = "E12345678202607011200abcDEF12345"
 CUSTOMER = customer_ledger_id(ISPB, "acc_01JZ0000000000000000000000")
 SETTLEMENT = house_account_id(ISPB, AccountCode.SETTLEMENT)
 UNIDENTIFIED = house_account_id(ISPB, AccountCode.UNIDENTIFIED)
+REFUND_CONTROL = house_account_id(ISPB, AccountCode.REFUND_CONTROL)
 
 LEGS: list[Callable[[int], Transfer]] = [
     lambda amount: pix_in(ISPB, LEDGER, E2E, CUSTOMER, amount),
@@ -120,9 +122,9 @@ def test_a_transfer_of_nothing_is_a_bug(leg: Callable[[int], Transfer], amount: 
         leg(amount)
 
 
-def test_the_institution_has_a_settlement_and_a_suspense_account() -> None:
+def test_the_institution_has_settlement_suspense_and_control_accounts() -> None:
     accounts = {account.id: account for account in house_accounts(ISPB, LEDGER)}
-    assert set(accounts) == {SETTLEMENT, UNIDENTIFIED}
+    assert set(accounts) == {SETTLEMENT, UNIDENTIFIED, REFUND_CONTROL}
     assert accounts[SETTLEMENT].flags == AccountFlags.NONE
     assert accounts[UNIDENTIFIED].flags == AccountFlags.DEBITS_MUST_NOT_EXCEED_CREDITS
     assert {account.ledger for account in accounts.values()} == {LEDGER}
@@ -144,11 +146,20 @@ def test_stored_numbers_never_change() -> None:
         "SETTLEMENT": 1,
         "CUSTOMER": 2,
         "UNIDENTIFIED": 3,
+        "REFUND_CONTROL": 4,
+        "REFUND_LIMIT": 5,
+        "BLOCKED": 6,
     }
     assert {code.name: code.value for code in TransferCode} == {
         "PIX_IN": 1,
         "PIX_IN_UNIDENTIFIED": 2,
         "PIX_OUT": 3,
+        "PIX_OUT_RETURN": 4,
+        "PIX_REFUND": 5,
+        "REFUND_LIMIT": 6,
+        "BOOK_TRANSFER": 7,
+        "BLOCK": 8,
+        "RELEASE": 9,
     }
     assert f"{SETTLEMENT:032x}" == "a99b17c4ff8a66f95899a678ae651c25"
 
@@ -160,5 +171,5 @@ def test_cosif_codes_have_their_check_digit(code: str) -> None:
     assert check_digit(digits[:9]) == int(digits[9])
 
 
-def test_every_role_has_a_cosif_account() -> None:
-    assert set(COSIF) == set(AccountCode)
+def test_every_role_that_holds_money_has_a_cosif_account() -> None:
+    assert set(COSIF) == set(AccountCode) - CONTROL

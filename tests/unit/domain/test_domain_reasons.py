@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxiq.domain.reasons import REASONS, UNKNOWN_CODE, reason_for
+from fluxiq.domain.reasons import OUR_REASONS, REASONS, UNKNOWN_CODE, explain, reason_for
 
 # The codes of the standards page, in its order.
 WANTED = (
@@ -57,3 +57,17 @@ def test_an_unknown_code_is_a_plain_rejection_that_keeps_what_was_said(
 @given(st.text(max_size=10))
 def test_no_code_stops_a_payment_from_failing_properly(bacen: str) -> None:
     assert reason_for(bacen).code
+
+
+def test_what_failed_here_is_explained_in_our_own_words() -> None:
+    ours = explain("insufficient_funds", None)
+    assert ours is OUR_REASONS["insufficient_funds"]
+    assert (ours.bacen, ours.code) == ("", "insufficient_funds")
+    for text in (ours.text_pt, ours.text_en):
+        assert re.fullmatch(r"[A-Z].{10,}\.", text)
+
+
+def test_what_a_provider_rejected_is_explained_by_its_code() -> None:
+    assert explain("invalid_account", "AC03") is REASONS["AC03"]
+    assert explain("insufficient_funds", "AM04") is REASONS["AM04"]
+    assert explain("something_new", None).code == UNKNOWN_CODE

@@ -108,9 +108,16 @@ def test_a_charge_that_has_expired_stays_so() -> None:
     assert decide(expired) == credited(ReceiptReason.LATE, expired)
 
 
-@pytest.mark.parametrize("amount", [14999, 15001, 1])
-def test_another_amount_is_credited_and_pays_nothing(amount: int) -> None:
-    assert decide(amount=amount) == credited(ReceiptReason.WRONG_AMOUNT)
+@pytest.mark.parametrize(
+    ("amount", "reason"),
+    [
+        (14999, ReceiptReason.UNDERPAID),
+        (1, ReceiptReason.UNDERPAID),
+        (15001, ReceiptReason.OVERPAID),
+    ],
+)
+def test_another_amount_is_credited_and_pays_nothing(amount: int, reason: ReceiptReason) -> None:
+    assert decide(amount=amount) == credited(reason)
 
 
 @pytest.mark.parametrize("status", [ChargeStatus.PAID, ChargeStatus.REFUNDED])
@@ -161,7 +168,7 @@ def test_what_was_seen_before_changes_nothing() -> None:
     assert decide(None, None, already_seen=True) == nothing
 
 
-def test_late_is_said_before_wrong_amount_and_paid_before_late() -> None:
+def test_late_is_said_before_another_amount_and_paid_before_late() -> None:
     late = NOW + 2 * MINUTE
     paid = replace(CHARGE, status=ChargeStatus.PAID)
     assert decide(amount=1, occurred_at=late, now=late).reason is ReceiptReason.LATE

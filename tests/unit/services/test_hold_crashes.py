@@ -15,9 +15,9 @@ from fluxiq.services.sweep import UNHELD_SECONDS, resume_unheld
 from tests.support.memory_world import ISPB, Crash, Fault, MemoryWorld
 
 # The calls of one payout that change something, in order. The others only read.
-INTENT: Final = "store.open_payout"
+INTENT: Final = "store.open_payouts"
 HOLD: Final = "ledger.create_transfers"
-SETTLE: Final = "store.settle_hold"
+SETTLE: Final = "store.settle_holds"
 
 POINTS: Final = [
     pytest.param(call, fault, id=f"{fault.name.lower()}-at-{call}")
@@ -33,7 +33,8 @@ def on_paper(call: str, fault: Fault) -> bool:
 async def test_a_payout_makes_the_calls_that_the_crash_points_name(world: MemoryWorld) -> None:
     await world.pay(40_00)
 
-    reading = {"store.list_accounts", "cache.get", "provider.look_up", "cache.put"}
+    looking_up = {"store.list_accounts", "cache.get_many", "provider.look_up", "cache.put"}
+    reading = {*looking_up, "limits.states"}
     assert [one for one in world.faults.calls if one not in reading] == [INTENT, HOLD, SETTLE]
 
 

@@ -14,6 +14,7 @@ from fluxiq.services.sweep import UNHELD_SECONDS, resume_unheld
 from tests.support.memory_world import KEY, Crash, Fault, MemoryWorld
 
 INTENTS, HOLDS, SETTLE = "store.open_payouts", "ledger.create_transfers", "store.settle_holds"
+LIMITS = "limits.states"
 
 
 def asked(number: int, amount: int = 1_00, key: str = KEY, **said: Any) -> Asked:
@@ -48,6 +49,7 @@ async def test_fifty_lines_cost_the_round_trips_of_one(world: MemoryWorld) -> No
         "cache.get_many",
         "provider.look_up",
         "cache.put",
+        LIMITS,
         INTENTS,
         HOLDS,
         SETTLE,

@@ -6,9 +6,10 @@ import pytest
 from fluxiq.domain.keys import KeyKind, classify
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports import Page
+from fluxiq.ports.accounts import AccountFilter
 from fluxiq.services.accounts import list_accounts, show_account, show_balance
 from fluxiq.services.authenticate import Caller, authenticate, new_key
-from fluxiq.services.endpoints import add_endpoint, list_endpoints
+from fluxiq.services.endpoints import list_endpoints, open_endpoint
 from fluxiq.services.enroll import open_house
 from fluxiq.services.messages.webhooks import OpenEndpoint
 from fluxiq.services.tenant import RECENT_SECONDS, Tenant
@@ -166,8 +167,9 @@ async def test_opening_the_house_twice_is_opening_it_once(world: MemoryWorld) ->
 
 
 async def test_accounts_come_in_pages(world: MemoryWorld) -> None:
-    listing = await list_accounts(world.tenant, world.merchant_id, Page(number=1, size=1))
-    beyond = await list_accounts(world.tenant, world.merchant_id, Page(number=2, size=1))
+    mine = AccountFilter(merchant_id=world.merchant_id)
+    listing = await list_accounts(world.tenant, mine, Page(number=1, size=1))
+    beyond = await list_accounts(world.tenant, mine, Page(number=2, size=1))
 
     assert [one.id for one in listing.data] == [world.merchant.account.id]
     assert listing.data[0].pix_keys == world.merchant.pix_keys
@@ -197,12 +199,13 @@ async def test_the_secret_of_an_endpoint_is_shown_once_and_its_courier_is_rung(
 ) -> None:
     wanted = OpenEndpoint(url="https://merchant.example/hook")
 
-    made = await add_endpoint(world.tenant, world.merchant_id, wanted)
-    listed = await list_endpoints(world.tenant, world.merchant_id)
+    answer = await open_endpoint(world.tenant, world.merchant_id, wanted, None)
+    listed = await list_endpoints(world.tenant, world.merchant_id, Page())
 
-    assert str(made.secret).startswith("whsec_")
-    assert b"secret" not in msgspec.json.encode(listed)
-    assert [one.id for one in listed] == world.couriers.names == [made.id]
+    made = msgspec.json.decode(answer.body)["data"]
+    assert made["secret"].startswith("whsec_")
+    assert made["secret"].encode() not in msgspec.json.encode(listed)
+    assert [one.id for one in listed.data] == world.couriers.names == [made["id"]]
 
 
 async def test_the_walk_of_a_payment_is_its_merchants(world: MemoryWorld) -> None:

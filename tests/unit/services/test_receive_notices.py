@@ -5,8 +5,9 @@ import pytest
 
 from fluxiq.domain.records import InboxEntry, NoticeKind
 from fluxiq.errors import Refused, Unavailable
+from fluxiq.ports import Callback
 from fluxiq.services.receive_notices import _subject, receive_notices
-from tests.support.memory_world import ISPB, LINK, SIGNED, Fault, MemoryWorld
+from tests.support.memory_world import ISPB, LINK, Fault, MemoryWorld, signed
 
 
 async def test_a_notice_is_written_and_handed_on_with_itself_as_the_body(
@@ -36,7 +37,9 @@ async def test_what_was_said_before_is_not_new(world: MemoryWorld) -> None:
 
 async def test_a_forged_notice_is_refused_before_it_is_read(world: MemoryWorld) -> None:
     with pytest.raises(Refused) as caught:
-        await receive_notices(world.tenant, LINK, {"x-signed-by": "me"}, b"not even JSON")
+        await receive_notices(
+            world.tenant, LINK, Callback(headers={"x-signed-by": "me"}, body=b"not even JSON")
+        )
 
     assert caught.value.code == "signature_invalid"
     assert world.store.inbox.keys() == {(LINK, "event 1")}  # the money of the fixture
@@ -44,14 +47,14 @@ async def test_a_forged_notice_is_refused_before_it_is_read(world: MemoryWorld) 
 
 async def test_a_body_that_is_signed_and_malformed_leaves_nothing(world: MemoryWorld) -> None:
     with pytest.raises(Refused) as caught:
-        await receive_notices(world.tenant, LINK, SIGNED, b'[{"kind": "gossip"}]')
+        await receive_notices(world.tenant, LINK, signed(b'[{"kind": "gossip"}]'))
 
     assert caught.value.code == "invalid_notice"
 
 
 async def test_a_link_that_this_institution_does_not_have_is_refused(world: MemoryWorld) -> None:
     with pytest.raises(Refused) as caught:
-        await receive_notices(world.tenant, "elsewhere", SIGNED, b"[]")
+        await receive_notices(world.tenant, "elsewhere", signed(b"[]"))
 
     assert caught.value.code == "provider_not_found"
 

@@ -18,7 +18,7 @@ from fluxiq.domain.records import (
 )
 from fluxiq.errors import FluxiqError, Unavailable
 from fluxiq.ports import Archived, ReceiptArchived
-from fluxiq.services.endpoints import add_endpoint
+from fluxiq.services.endpoints import open_endpoint
 from fluxiq.services.messages.charges import OpenCharge
 from fluxiq.services.messages.webhooks import OpenEndpoint
 from fluxiq.services.open_charge import open_charge
@@ -137,18 +137,48 @@ async def test_money_told_again_later_is_credited_once(world: MemoryWorld) -> No
     assert len(world.store.inbox_done) == len(world.store.inbox)
 
 
-async def test_a_wrong_amount_is_credited_and_leaves_the_charge_pending(
-    world: MemoryWorld,
+@pytest.mark.parametrize(("amount", "reason"), [(149_99, "underpaid"), (150_01, "overpaid")])
+async def test_another_amount_is_credited_and_leaves_the_charge_pending(
+    world: MemoryWorld, amount: int, reason: str
 ) -> None:
     made = await charge(world)
 
-    assert await settle(world, world.received(149_99, txid=made.txid)) == ["wrong_amount"]
+    assert await settle(world, world.received(amount, txid=made.txid)) == [reason]
 
     assert world.store.charges[made.id].status is ChargeStatus.PENDING
-    assert (await world.balance()).available == 249_99
+    assert (await world.balance()).available == 100_00 + amount
     said = world.store.events[-1]
-    assert (said.type, said.data.reason) == ("pix.receipt.credited", "wrong_amount")
+    assert (said.type, said.data.reason) == ("pix.receipt.credited", reason)
     assert said.data.charge_id == made.id
+
+
+async def test_an_underpaid_charge_may_still_be_paid(world: MemoryWorld) -> None:
+    made = await charge(world)
+    await settle(world, world.received(149_99, txid=made.txid))
+    assert await settle(world, world.received(150_00, txid=made.txid)) == ["pays_charge"]
+
+
+async def test_money_for_a_charge_that_nobody_knows_is_credited_by_its_key(
+    world: MemoryWorld,
+) -> None:
+    assert await settle(world, world.received(10_00, txid="A" * 25)) == ["no_charge"]
+
+    said = world.store.events[-1]
+    assert (said.type, said.data.reason) == ("pix.receipt.credited", "no_charge")
+    assert said.data.charge_id is None
+    assert (await world.balance()).available == 110_00
+
+
+async def test_a_second_payment_of_a_charge_is_credited_and_says_so(world: MemoryWorld) -> None:
+    made = await charge(world)
+    await settle(world, world.received(150_00, txid=made.txid))
+
+    again = await settle(world, world.received(150_00, txid=made.txid))
+    assert again == ["charge_already_paid"]
+
+    said = world.store.events[-1]
+    assert (said.type, said.data.reason) == ("pix.receipt.credited", "charge_already_paid")
+    assert (await world.balance()).available == 400_00
 
 
 async def test_a_late_payment_is_credited_and_does_not_pay_the_charge(world: MemoryWorld) -> None:
@@ -158,6 +188,8 @@ async def test_a_late_payment_is_credited_and_does_not_pay_the_charge(world: Mem
     assert await settle(world, world.received(150_00, txid=made.txid)) == [ReceiptReason.LATE]
     assert world.store.charges[made.id].status is ChargeStatus.PENDING
     assert (await world.balance()).available == 250_00
+    said = world.store.events[-1]
+    assert (said.type, said.data.reason) == ("pix.receipt.credited", "late")
 
 
 async def test_a_payment_in_time_whose_notice_travels_slowly_pays_the_charge(
@@ -252,9 +284,10 @@ async def test_a_batch_is_one_call_to_each_room(world: MemoryWorld) -> None:
 
 async def test_the_couriers_of_the_merchant_are_rung(world: MemoryWorld) -> None:
     wanted = OpenEndpoint(url="https://merchant.example/hook", events=("pix.receipt.*",))
-    endpoint = await add_endpoint(world.tenant, world.merchant_id, wanted)
+    await open_endpoint(world.tenant, world.merchant_id, wanted, None)
+    [endpoint_id] = world.store.webhooks.endpoints
     world.couriers.names.clear()
 
     await settle(world, world.received(1_00))
 
-    assert world.couriers.names == [endpoint.id]
+    assert world.couriers.names == [endpoint_id]
