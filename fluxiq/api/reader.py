@@ -5,6 +5,7 @@ msgspec decodes into the types that the OpenAPI document shows; what it leaves o
 
 import re
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +16,7 @@ from fluxiq.errors import Refused
 
 # The largest float in free JSON, and the inverse of the smallest.
 NUMBER_MAX: Final = 1e18
+DEPTH_MAX: Final = 64  # arrays and objects in one another
 
 
 class Reader:
@@ -64,14 +66,13 @@ class Reader:
 
         if content_type.partition(";")[0].strip().lower() != JSON:
             raise Refused("unsupported_media_type", f"the body must be sent as {JSON}")
+        _refuse_deep(raw)
         try:
             value = self._body(raw)
         except msgspec.ValidationError as error:
             raise _validation(error) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Refused("malformed_json", f"the body is not JSON: {error}") from None
-        except RecursionError:
-            raise Refused("malformed_json", "the body is nested too deeply") from None
 
         if b"\\u0000" in raw:
             _refuse_nul(_decode_free(raw), "")
@@ -79,7 +80,24 @@ class Reader:
 
 
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
+_STEP: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in _STEP)
+# A text ends with the body if nowhere else, so that no byte is looked at twice.
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.?)*+(?:"|\Z)', re.DOTALL)
 _WHERE = re.compile(r"\.|\[([0-9]+|\.\.\.)\]")
+
+
+def _refuse_deep(raw: bytes) -> None:
+    """Asked before decoding: msgspec goes as deep as the interpreter's stack may, which is not ours
+    to say and differs between processes.
+    """
+    if raw.count(b"[") + raw.count(b"{") <= DEPTH_MAX:
+        return
+
+    brackets = _TEXT.sub(b"", raw).translate(None, _NO_BRACKETS)
+    if max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > DEPTH_MAX:
+        message = f"the body is nested too deeply: {DEPTH_MAX} levels are read"
+        raise Refused("malformed_json", message)
 
 
 def _number_fields(query: Any) -> frozenset[str]:

@@ -36,6 +36,7 @@ class Crowd:
         ).encode()
         self._selector = selectors.DefaultSelector()
         self._buffers: dict[int, bytearray] = {}
+        self._greeted: set[int] = set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="crowd", daemon=True)
         self.ready = self.refused = self.pings = self.lost = 0
@@ -89,7 +90,6 @@ class Crowd:
             if not found:
                 return
             if b" 101 " not in head.split(b"\r\n", 1)[0]:
-                self.refused += 1
                 self._lose(client)
                 return
             del buffer[: len(head) + 4]
@@ -107,9 +107,12 @@ class Crowd:
                 client.sendall(_PONG)
         elif text.startswith(b'{"type":"ready"'):
             self.ready += 1
+            self._greeted.add(client.fileno())
 
     def _lose(self, client: socket.socket) -> None:
         self.lost += 1
+        self.refused += client.fileno() not in self._greeted
+        self._greeted.discard(client.fileno())
         self._selector.unregister(client)
         client.close()
 

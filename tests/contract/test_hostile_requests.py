@@ -106,6 +106,24 @@ async def test_deep_nesting_is_refused_whether_or_not_it_ends(
             assert code(answer) == (400, "malformed_json")
 
 
+@pytest.mark.parametrize(
+    ("metadata", "status"),
+    [
+        ("[" * 62 + "]" * 62, 201),  # inside `metadata`, inside the body
+        ("[" * 63 + "]" * 63, 400),
+        ('"' + "[" * 100 + '"', 201),
+        ('"' + '\\"[' * 100 + '"', 201),
+        ("[" + "[]," * 100 + "0]", 201),
+    ],
+)
+async def test_what_counts_is_how_deep_a_body_is_and_not_how_long(
+    metadata: str, status: int
+) -> None:
+    async with caller(World()) as (_, client):
+        answer = await client.post(CHARGES, content=charge(f'{{"n": {metadata}}}'))
+        assert answer.status_code == status
+
+
 async def test_ten_megabytes_are_refused_without_being_kept() -> None:
     world = World(http={"body_bytes_max": MIB})
     block = b"x" * 65_536
