@@ -20,7 +20,7 @@ from supervisors import ChildSpec, Context
 
 QUEUE = 1000
 FLUSH_SECONDS = 0.2
-LOOK_SECONDS = 5.0  # an event whose push was lost, and that no other follows, is late by this
+LOOK_SECONDS = 5.0  # an event whose push was lost, and that no other follows, is late by two
 
 
 def window(branch: Branch) -> ChildSpec:
@@ -73,13 +73,14 @@ def _note(branch: Branch, told_event: ToldEvent, steps: list[Step]) -> None:
 
 
 async def _look(branch: Branch, weather: Weather) -> None:
-    """How far the events are on paper, of merchants who listen."""
-    hub = branch.platform.hub
+    """What was on paper a look ago should have been published by now: if not, it was lost."""
+    hub, known = branch.platform.hub, dict[str, int]()
     while True:
         await trio.sleep(LOOK_SECONDS)
+        hub.heard(branch.ispb, known)
         try:
-            if listening := hub.merchants(branch.ispb, Topic.PAYMENTS):
-                hub.heard(branch.ispb, await branch.links.get().events.last(listening))
+            listening = hub.merchants(branch.ispb, Topic.PAYMENTS)
+            known = dict(await branch.links.get().events.last(listening)) if listening else {}
             weather.cleared()
         except (Unavailable, Unknown) as error:
             await weather.ride_out(error)

@@ -47,6 +47,7 @@ class Hub:
         self.clients_max = clients_max
         self._connections = connections
         self._clients: dict[_Audience, set[LiveClient]] = {}
+        self._heads: dict[_Audience, int] = {}  # the newest event that was published
         self._wanted: dict[tuple[str, str], Counter[str]] = {}  # by ISPB and topic: merchants
         self._published = self._delivered = self._refetches = 0
 
@@ -57,6 +58,7 @@ class Hub:
         self._published += 1
         clients = self._listeners(ispb, merchant_id, Topic.PAYMENTS)
         if clients:
+            self._heads[ispb, merchant_id] = max(sequence, self._heads.get((ispb, merchant_id), 0))
             text = event_frame(sequence, event)
             for crowd in _crowds(clients):
                 for client in crowd:
@@ -66,8 +68,12 @@ class Hub:
         return len(clients)
 
     def heard(self, ispb: str, last: Mapping[str, int]) -> None:
-        """How far the merchants' events have come: a client that is behind has missed some."""
+        """How far the merchants' events have come on paper: what was never published is read from
+        there. What is being published is on its way: thousands need not all read it.
+        """
         for merchant_id, sequence in last.items():
+            if sequence <= self._heads.get((ispb, merchant_id), 0):
+                continue
             for client in self._listeners(ispb, merchant_id, Topic.PAYMENTS):
                 client.hear_of(sequence)
 
@@ -141,6 +147,7 @@ class Hub:
         self._connections.labels(institution=client.audience[0]).dec()
         if not clients:
             del self._clients[client.audience]
+            self._heads.pop(client.audience, None)
 
     def statistics(self) -> HubStatistics:
         return HubStatistics(
@@ -163,6 +170,6 @@ class Hub:
 
 
 def _crowds(clients: Sequence[LiveClient]) -> Iterator[Sequence[LiveClient]]:
-    """So many as may be woken at once: all of ten thousand held up the loop for four seconds."""
+    """As many as are woken in one turn of the loop: ten thousand would hold it up for seconds."""
     for first in range(0, len(clients), WOKEN_AT_ONCE):
         yield clients[first : first + WOKEN_AT_ONCE]
