@@ -25,7 +25,7 @@ COMMANDS = {
     *("tree", "observe", "watch", "inspect", "why", "explain", "statistics", "state"),
     *("crashes", "crash", "hogs", "trace", "log-level", "ask", "observe"),
     *("restart", "start", "stop", "suspend", "resume", "release", "spec", "replace-state"),
-    *("drain", "undrain", "breaker", "ledger"),
+    *("drain", "undrain", "breaker", "ledger", "jobs", "dead-letters", "openapi"),
 }
 
 
