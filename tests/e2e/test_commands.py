@@ -12,7 +12,13 @@ import pytest
 
 from actors.addresses import read_addresses
 from fluxiq.commands.demo_data import read_logins
-from tests.support.commands import Foreground, assert_nothing_runs_in, fluxiq, is_running
+from tests.support.commands import (
+    Foreground,
+    assert_all_ended,
+    assert_nothing_runs_in,
+    fluxiq,
+    is_running,
+)
 from tests.support.platform import ROOT, PlatformProcess
 
 ENTRIES = (
@@ -196,7 +202,7 @@ def test_ctrl_c_twice_stops_at_once_and_leaves_nothing_behind(folder: Path) -> N
         platform.end(seconds=9)  # NATS alone would have been given ten
 
     assert "Traceback" not in platform.output
-    assert not [pid for pid in processes if is_running(pid)]
+    assert_all_ended(processes)
     assert_nothing_runs_in(folder)
 
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +65,14 @@ def assert_nothing_runs_in(folder: Path) -> None:
     """No process of any kind has anything to do with this folder any more."""
     deadline = time.monotonic() + GONE_SECONDS_MAX
     while found := processes_in(folder):
+        assert time.monotonic() < deadline, {pid: _command_of(pid) for pid in found}
+        time.sleep(0.05)
+
+
+def assert_all_ended(pids: Iterable[int]) -> None:
+    """They are gone, or about to be: a server that was killed takes a moment to bury its own."""
+    deadline = time.monotonic() + GONE_SECONDS_MAX
+    while found := [pid for pid in pids if is_running(pid)]:
         assert time.monotonic() < deadline, {pid: _command_of(pid) for pid in found}
         time.sleep(0.05)
 

@@ -115,7 +115,7 @@ async def open_window(api: str, login: Login) -> AsyncIterator[Heard]:
         trio_websocket.open_websocket_url(url, extra_headers=headers) as socket,
         trio.open_nursery() as nursery,
     ):
-        assert msgspec.json.decode(await socket.get_message()) == {"type": "ready"}
+        assert msgspec.json.decode(await socket.get_message())["type"] == "ready"
         nursery.start_soon(_read, socket, heard)
         yield heard
         nursery.cancel_scope.cancel()
