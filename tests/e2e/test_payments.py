@@ -13,6 +13,7 @@ import trio
 
 from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.couriers.sink import Told
+from fluxiq.domain.reasons import REASONS
 from fluxiq.providers.simulator import PayBrCode, SimulatorControl, SomePayer, Statistics
 from tests.support.merchants import (
     Caller,
@@ -270,8 +271,13 @@ def test_every_payout_ends_once_as_the_provider_decided_and_get_agrees(
             shown = played.shown[payout.data["id"]]
             failure = None
             if payout.reason_code is not None:
-                code = FAILURES[payout.reason_code]
-                failure = {"code": code, "reason_code": payout.reason_code}
+                reason = REASONS[payout.reason_code]
+                failure = {
+                    "code": FAILURES[payout.reason_code],
+                    "reason_code": payout.reason_code,
+                    "message": reason.text_en,
+                    "message_pt": reason.text_pt,
+                }
             status = "confirmed" if failure is None else "failed"
             assert (shown["status"], shown["failure"]) == (status, failure), payout.said
             assert shown["amount"] == payout.said["amount"]

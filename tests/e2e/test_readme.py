@@ -191,6 +191,10 @@ def show_help(reader: Reader, command: str) -> None:
     assert reader.run(command).startswith("Usage: fluxiq")
 
 
+def openapi(reader: Reader, command: str) -> None:
+    assert json.loads(reader.run(command))["openapi"].startswith("3.1")
+
+
 def verify(reader: Reader, command: str) -> None:
     # The data directory of `make run` is in use: the books of the demo are as good.
     assert reader.run(command, reader.folder / "demo").count("the books balance") == 2
@@ -225,6 +229,7 @@ KNOWN: dict[str, Callable[[Reader, str], None]] = {
     ".venv/bin/python run.py explain http_api": explain,
     ".venv/bin/python run.py simulate runtime ": simulate,
     ".venv/bin/python run.py --help": show_help,
+    ".venv/bin/python run.py openapi": openapi,
     ".venv/bin/python run.py verify": verify,
     ".venv/bin/python run.py bench payments ": bench,
 }
