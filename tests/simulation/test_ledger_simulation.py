@@ -155,7 +155,7 @@ def test_row_that_leaves_u_when_answered_but_not_mirrored_is_caught(
     monkeypatch.setattr(Follower, "follow", forget_before_it_is_mirrored)
     # Postgres checks it once more, or the money would not be in danger.
     monkeypatch.setattr(Database, "is_all_counted", lambda database, overlay: True)
-    assert first_violation(2) in ("I2", "I8")
+    assert first_violation(157) in ("I2", "I8")
 
 
 def first_violation(first: int) -> str:
