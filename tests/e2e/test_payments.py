@@ -403,17 +403,18 @@ async def test_debits_equal_credits_by_the_institutions_own_credentials(
 HISTORY = """
 SELECT id, sum(debit)::bigint AS debits, sum(credit)::bigint AS credits FROM (
     SELECT debit_account_id AS id, amount AS debit, 0 AS credit
-    FROM ledger_transfers WHERE flags IN (0, 4)
+    FROM ledger_transfers WHERE flags & 10 = 0
     UNION ALL
-    SELECT credit_account_id, 0, amount FROM ledger_transfers WHERE flags IN (0, 4)
+    SELECT credit_account_id, 0, amount FROM ledger_transfers WHERE flags & 10 = 0
 ) AS sides GROUP BY id
 """
 
 LEFT_OPEN = """
 SELECT
-    (SELECT count(*) FROM payouts WHERE stage NOT IN ('confirmed', 'failed')) AS payouts,
+    (SELECT count(*) FROM payouts
+        WHERE stage IN ('created', 'held', 'sent', 'in_doubt')) AS payouts,
     (SELECT count(*) FROM inbox WHERE done_at IS NULL) AS notices,
-    (SELECT count(*) FROM ledger_transfers AS hold WHERE flags = 2 AND NOT EXISTS (
+    (SELECT count(*) FROM ledger_transfers AS hold WHERE flags & 2 <> 0 AND NOT EXISTS (
         SELECT FROM ledger_transfers AS ending WHERE ending.pending_id = hold.id
     )) AS holds
 """
