@@ -73,6 +73,11 @@ class Courier:
         self._tell = tell
         self._verdict: DisabledReason | None = None
 
+    async def look(self) -> WebhookEndpoint | None:
+        """Which endpoint this is, before anything of it can fail. Raises Unavailable."""
+        self.endpoint = await self._tenant().webhooks.find_endpoint(self._endpoint_id)
+        return self.endpoint
+
     async def round(self, nursery: trio.Nursery) -> bool:
         """Write down, claim, and start what there is room for; False when nothing will ever be sent
         again. Raises Unavailable and Unknown; then the next round goes on where this one stopped.

@@ -113,6 +113,8 @@ async def _serve(context: Context, courier: Courier, bell: Doorbell, nursery: tr
         await context.turn()
         await pace.wait()
         try:
+            if courier.endpoint is None and (endpoint := await courier.look()) is not None:
+                context.report(url=endpoint.url)
             goes_on = await courier.round(nursery)
             weather.cleared()
         except (Unavailable, Unknown) as error:

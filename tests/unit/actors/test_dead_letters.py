@@ -1,63 +1,24 @@
 """Dead letters at work: a worker makes one, an operator reads it and has it replayed or not."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
-import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from actors.admin.desk import Desk, Peer
 from actors.branch import Branch
 from actors.dead_letters import dead_letter_verbs, failing
 from actors.queues import Queue
-from fluxiq.admin.protocol import VERSION, Question
 from fluxiq.admin.render_dead_letters import render_holds, render_letter, render_letters
 from fluxiq.bus import Delivery
 from fluxiq.domain.dead_letter import LetterState
 from fluxiq.domain.records import OutboxEntry
-from fluxiq.errors import Refused
 from fluxiq.services.dead_letters import message_id
-from fluxiq.services.tenant import Tenant
 from fluxiq.services.watch_holds import watch_holds
 from fluxiq.telemetry.metrics import Metrics
-from supervisors import Strategy, SupervisorSpec, open_tree
+from tests.support.admin_desk import ask, open_desk
 from tests.support.memory_world import ISPB, MemoryWorld
-
-PEER = Peer(pid=1, uid=0)
-
-
-class Opened:
-    """`services.tenant.Tenants`: these are open."""
-
-    def __init__(self, *tenants: Tenant) -> None:
-        self._tenants = tenants
-
-    def get(self, ispb: str) -> Tenant:
-        for one in self._tenants:
-            if one.ispb == ispb:
-                return one
-        raise Refused("institution_not_found", f"no institution {ispb} here")
-
-    def all(self) -> Sequence[Tenant]:
-        return self._tenants
-
-
-@asynccontextmanager
-async def desk(tmp_path: Path, *tenants: Tenant) -> AsyncIterator[Desk]:
-    root = SupervisorSpec(id="root", strategy=Strategy.ONE_FOR_ONE, children=[])
-    async with open_tree(root, seed=1) as tree:
-        hooks = dead_letter_verbs(Opened(*tenants))
-        yield Desk(tree, writes=True, audit=tmp_path / "admin_audit.jsonl", hooks=hooks)
-
-
-async def ask(at: Desk, verb: str, **arguments: Any) -> Any:
-    question = Question(version=VERSION, verb=verb, arguments=arguments)
-    reply = msgspec.json.decode(await at.answer_line(question, PEER))
-    return reply["answer"] if "answer" in reply else reply["error"]
 
 
 async def opened() -> MemoryWorld:
@@ -124,7 +85,7 @@ async def test_an_operator_reads_a_letter(tmp_path: Path) -> None:
     world = await opened()
     entry = await order(world)
     await die(world, entry)
-    async with desk(tmp_path, world.tenant) as at:
+    async with open_desk(tmp_path, dead_letter_verbs, world.tenant) as at:
         [brief] = await ask(at, "dead_letters")
         whole = await ask(at, "dead_letter", id=1)
         missing = await ask(at, "dead_letter", id=2)
@@ -146,7 +107,7 @@ async def test_a_letter_is_replayed_and_the_post_room_is_rung(tmp_path: Path) ->
     entry = await order(world)
     await die(world, entry)
     world.relay.rings = 0
-    async with desk(tmp_path, world.tenant) as at:
+    async with open_desk(tmp_path, dead_letter_verbs, world.tenant) as at:
         refused = await ask(at, "dead_letter_replay", id=1)
         done = await ask(at, "dead_letter_replay", id=1, reason="fixed", yes=True)
         again = await ask(at, "dead_letter_replay", id=1, yes=True)
@@ -165,7 +126,7 @@ async def test_all_letters_are_replayed_in_the_order_in_which_they_died(tmp_path
     for _ in range(2):
         await die(world, await order(world))
         world.clock.pass_seconds(1)
-    async with desk(tmp_path, world.tenant) as at:
+    async with open_desk(tmp_path, dead_letter_verbs, world.tenant) as at:
         both = await ask(at, "dead_letter_replay", id=1, all=True, yes=True)
         neither = await ask(at, "dead_letter_replay", yes=True)
         done = await ask(at, "dead_letter_replay", all=True, yes=True)
@@ -177,7 +138,7 @@ async def test_all_letters_are_replayed_in_the_order_in_which_they_died(tmp_path
 async def test_a_letter_is_discarded_and_says_why(tmp_path: Path) -> None:
     world = await opened()
     await die(world, await order(world))
-    async with desk(tmp_path, world.tenant) as at:
+    async with open_desk(tmp_path, dead_letter_verbs, world.tenant) as at:
         done = await ask(at, "dead_letter_discard", id=1, reason="paid by hand", yes=True)
 
     assert (done["state"], done["reason"]) == (LetterState.DISCARDED, "paid by hand")
@@ -186,7 +147,7 @@ async def test_a_letter_is_discarded_and_says_why(tmp_path: Path) -> None:
 @pytest.mark.parametrize("state", ["sleeping", ""])
 async def test_a_state_that_there_is_not_is_named(tmp_path: Path, state: str) -> None:
     world = await opened()
-    async with desk(tmp_path, world.tenant) as at:
+    async with open_desk(tmp_path, dead_letter_verbs, world.tenant) as at:
         refused = await ask(at, "dead_letters", state=state)
 
     assert refused["code"] == "bad_arguments"
@@ -200,7 +161,7 @@ async def test_an_operator_sees_the_holds_that_need_a_person(tmp_path: Path) -> 
     world.faults.away.add("provider")
     world.clock.pass_seconds(world.tenant.settings.pix.hold_grace_seconds + 1)
     await watch_holds(world.tenant)
-    async with desk(tmp_path, world.tenant) as at:
+    async with open_desk(tmp_path, dead_letter_verbs, world.tenant) as at:
         [hold] = await ask(at, "holds")
 
     assert (hold["kind"], hold["amount"]) == ("pix_out", 40_00)

@@ -1,58 +1,17 @@
 """What operators see and order of the jobs, through the desk, and as text."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from actors.admin.desk import Desk, Peer
 from actors.job_verbs import job_verbs
-from fluxiq.admin.protocol import VERSION, Question
 from fluxiq.admin.render_jobs import render_board, render_job, render_jobs
 from fluxiq.domain.job import JobError, JobEvent, JobState
-from fluxiq.errors import Refused
 from fluxiq.ports.jobs import Ending, Subject, Wanted
 from fluxiq.services.job_kinds import EXPIRE_CHARGES, SCHEDULES
 from fluxiq.services.plan_jobs import declare_schedules
 from fluxiq.services.run_jobs import new_job
-from fluxiq.services.tenant import Tenant
-from supervisors import Strategy, SupervisorSpec, open_tree
+from tests.support.admin_desk import ask, open_desk
 from tests.support.memory_world import ISPB, MemoryWorld
-
-PEER = Peer(pid=1, uid=0)
-
-
-class Opened:
-    """`services.tenant.Tenants`: these are open."""
-
-    def __init__(self, *tenants: Tenant) -> None:
-        self._tenants = tenants
-
-    def get(self, ispb: str) -> Tenant:
-        for one in self._tenants:
-            if one.ispb == ispb:
-                return one
-        raise Refused("institution_not_found", f"no institution {ispb} here")
-
-    def all(self) -> Sequence[Tenant]:
-        return self._tenants
-
-
-@asynccontextmanager
-async def desk(tmp_path: Path, *tenants: Tenant) -> AsyncIterator[Desk]:
-    root = SupervisorSpec(id="root", strategy=Strategy.ONE_FOR_ONE, children=[])
-    async with open_tree(root, seed=1) as tree:
-        hooks = job_verbs(Opened(*tenants))
-        yield Desk(tree, writes=True, audit=tmp_path / "admin_audit.jsonl", hooks=hooks)
-
-
-async def ask(at: Desk, verb: str, **arguments: Any) -> Any:
-    question = Question(version=VERSION, verb=verb, arguments=arguments)
-    reply = msgspec.json.decode(await at.answer_line(question, PEER))
-    return reply["answer"] if "answer" in reply else reply["error"]
 
 
 async def discarded(world: MemoryWorld) -> str:
@@ -71,7 +30,7 @@ async def discarded(world: MemoryWorld) -> str:
 async def test_jobs_are_listed_with_the_last_line_of_their_last_error(tmp_path: Path) -> None:
     world = MemoryWorld()
     job_id = await discarded(world)
-    async with desk(tmp_path, world.tenant) as at:
+    async with open_desk(tmp_path, job_verbs, world.tenant) as at:
         [one] = await ask(at, "jobs", state="discarded")
         assert (one["id"], one["attempt"], one["error"]) == (job_id, 1, "KeyError: 'x'")
         assert await ask(at, "jobs", state="completed") == []
@@ -82,7 +41,7 @@ async def test_jobs_are_listed_with_the_last_line_of_their_last_error(tmp_path: 
 async def test_a_job_is_shown_whole(tmp_path: Path) -> None:
     world = MemoryWorld()
     job_id = await discarded(world)
-    async with desk(tmp_path, world.tenant) as at:
+    async with open_desk(tmp_path, job_verbs, world.tenant) as at:
         shown = await ask(at, "job", id=job_id)
         assert shown["state"] == "discarded"
         assert "    somewhere" in render_job(shown)
@@ -92,7 +51,7 @@ async def test_a_job_is_shown_whole(tmp_path: Path) -> None:
 async def test_a_retry_makes_the_job_due_and_wakes_the_workers(tmp_path: Path) -> None:
     world = MemoryWorld()
     job_id = await discarded(world)
-    async with desk(tmp_path, world.tenant) as at:
+    async with open_desk(tmp_path, job_verbs, world.tenant) as at:
         assert (await ask(at, "job_retry", id=job_id))["code"] == "needs_yes"
         assert world.jobs.rows[job_id].state is JobState.DISCARDED
 
@@ -108,7 +67,7 @@ async def test_a_cancel_ends_the_job_and_a_second_one_is_refused(tmp_path: Path)
     world = MemoryWorld()
     made = new_job(world.tenant, EXPIRE_CHARGES)
     await world.jobs.enqueue([made])
-    async with desk(tmp_path, world.tenant) as at:
+    async with open_desk(tmp_path, job_verbs, world.tenant) as at:
         answer = await ask(at, "job_cancel", id=made.id, yes=True)
         assert answer["state"] == "cancelled"
         assert (await ask(at, "job_cancel", id=made.id, yes=True))["code"] == "job_ended"
@@ -118,7 +77,7 @@ async def test_the_board_shows_what_is_paused_and_why(tmp_path: Path) -> None:
     world = MemoryWorld()
     await declare_schedules(world.tenant, SCHEDULES)
     await discarded(world)
-    async with desk(tmp_path, world.tenant) as at:
+    async with open_desk(tmp_path, job_verbs, world.tenant) as at:
         await ask(at, "jobs_pause", kind="charges.expire", reason="under inquiry", yes=True)
         answer = await ask(at, "jobs_pause", schedule="jobs.prune", reason="month end", yes=True)
 
@@ -136,7 +95,7 @@ async def test_the_board_shows_what_is_paused_and_why(tmp_path: Path) -> None:
 
 async def test_what_is_not_there_is_not_paused(tmp_path: Path) -> None:
     world = MemoryWorld()
-    async with desk(tmp_path, world.tenant) as at:
+    async with open_desk(tmp_path, job_verbs, world.tenant) as at:
         for said in ({"kind": "no.such"}, {}, {"kind": "jobs.prune", "schedule": "jobs.prune"}):
             answer = await ask(at, "jobs_pause", **said, yes=True)
             assert answer["code"] == "bad_arguments"
@@ -145,7 +104,7 @@ async def test_what_is_not_there_is_not_paused(tmp_path: Path) -> None:
 
 async def test_an_institution_is_named_where_there_are_more(tmp_path: Path) -> None:
     one, other = MemoryWorld(), MemoryWorld()
-    async with desk(tmp_path, one.tenant, other.tenant) as at:
+    async with open_desk(tmp_path, job_verbs, one.tenant, other.tenant) as at:
         answer = await ask(at, "jobs")
         assert (answer["code"], "institution" in answer["message"]) == ("bad_arguments", True)
         assert await ask(at, "jobs", institution=ISPB) == []
@@ -154,5 +113,5 @@ async def test_an_institution_is_named_where_there_are_more(tmp_path: Path) -> N
 
 
 async def test_a_state_that_there_is_not_is_refused_by_name(tmp_path: Path) -> None:
-    async with desk(tmp_path, MemoryWorld().tenant) as at:
+    async with open_desk(tmp_path, job_verbs, MemoryWorld().tenant) as at:
         assert "state" in (await ask(at, "jobs", state="lost"))["message"]
