@@ -102,7 +102,7 @@ async def open_postgres(
     # A statement keeps the plan that was made while its tables were nearly empty, until the next
     # ANALYZE, which may be minutes and a hundred thousand rows later. Then reading whole tables is
     # cheap, and no index is used. Every table here is read by an index; who means to read all of
-    # one sets it back (`SET LOCAL enable_seqscan = on`).
+    # one sets it back (`SET LOCAL enable_seqscan = on`): docs/decisions/0012.
     settings["enable_seqscan"] = "off"
 
     async def make_pool() -> asyncpg.Pool:
