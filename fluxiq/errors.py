@@ -51,6 +51,10 @@ class Unknown(FluxiqError):
         self.reference = reference
 
 
+class SealBroken(FluxiqError):
+    """A sealed value does not open: changed, moved, not ours, or its key is not here. An alarm."""
+
+
 class SettingsInvalid(FluxiqError):
     """A setting is unknown, missing or mistyped; the message names the key and its source."""
 
