@@ -7,14 +7,13 @@ import trio
 
 from fluxiq.commands.bench_payments.echo import echo_rate
 from fluxiq.commands.bench_payments.effort import PaymentsEffort
-from fluxiq.commands.bench_payments.load import closed_loop, payout_order
+from fluxiq.commands.bench_payments.load import ENDED, closed_loop, payout_order
 from fluxiq.commands.bench_payments.place import Place
 from fluxiq.commands.figures import Figure
 
 CALLERS: Final = 2  # while one batch is with PostgreSQL, the next is with us
 ACCEPTED_AIMED: Final = 5000
 ENDED_AIMED: Final = 2000
-ENDED: Final = "/pix/payouts?status=confirmed&per_page=1"
 
 
 async def measure_batches(place: Place, effort: PaymentsEffort) -> list[Figure]:

@@ -17,6 +17,7 @@ SETTLE_SECONDS_MAX: Final = 120.0
 LOOK_SECONDS: Final = 0.1
 AMOUNT: Final = 1  # centavo: thousands of them are within a person's limit for a night
 KEY: Final = "confirmed@simulator.example"
+ENDED: Final = "/pix/payouts?status=confirmed&per_page=1"
 _OPEN: Final = {"pending", "processing"}
 
 Life: TypeAlias = tuple[datetime, datetime]

@@ -5,6 +5,7 @@ import trio
 from fluxiq.commands.bench_payments.echo import beside_echo, echo_rate
 from fluxiq.commands.bench_payments.effort import PaymentsEffort
 from fluxiq.commands.bench_payments.load import (
+    ENDED,
     closed_loop,
     open_loop,
     payout_order,
@@ -31,8 +32,9 @@ async def measure_payouts(place: Place, effort: PaymentsEffort) -> list[Figure]:
     before = await echo_rate(count, callers)
     spent = place.cpu()
     seconds = await closed_loop(count, callers, timed(open_one, accepted))
+    await place.load.wait_for_total(ENDED, count)
+    each = place.cpu().since(spent, count)  # before each is read, which costs as much as accepting
     full = await place.load.ends("/pix/payouts", ids)
-    each = place.cpu().since(spent, count)
     after = await echo_rate(count, callers)
 
     ids.clear()
