@@ -1,0 +1,9 @@
+SELECT name || ' is missing' AS complaint
+FROM (VALUES
+    ('infractions'), ('infractions_owing'), ('med_reports_open'), ('refunds_rejected_returns')
+) AS expected (name)
+WHERE to_regclass(name) IS NULL
+UNION ALL
+SELECT conrelid::regclass || '.' || conname || ' is not validated'
+FROM pg_constraint
+WHERE connamespace = current_schema()::regnamespace AND NOT convalidated
