@@ -34,7 +34,7 @@ async def tell_balances(branch: Branch, weather: Weather) -> None:
                 _send_to_look(hub, branch.ispb, listening)
             elif moved.accounts or moved.holds:
                 accounts = await branch.links.get().postgres.run(
-                    moved_accounts, listening, moved.accounts, moved.holds
+                    moved_accounts, branch.house, listening, moved.accounts, moved.holds
                 )
                 await _tell(hub, branch.tenant.get(), accounts)
             weather.cleared()

@@ -12,9 +12,11 @@ from fluxiq.bus import Bus
 from fluxiq.cache import Cache
 from fluxiq.ledgers.writer import Writer
 from fluxiq.ports import Provider
+from fluxiq.sealing import Keyring
 from fluxiq.services.tenant import Tenant
 from fluxiq.stores.event_log import PostgresEventLog
 from fluxiq.stores.pool import Postgres
+from fluxiq.stores.sealed import House
 from fluxiq.stores.store import PostgresStore
 from fluxiq.stores.webhooks import PostgresWebhooks
 from fluxiq.telemetry.metrics import Metrics
@@ -30,6 +32,7 @@ class Links:
     events: PostgresEventLog
     bus: Bus
     cache: Cache
+    keyring: Keyring
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,10 +51,16 @@ class Branch:
     workers: Doorbell = field(default_factory=Doorbell)
     courier_bells: dict[str, Doorbell] = field(default_factory=dict)
     endpoints_changed: Doorbell = field(default_factory=Doorbell)
+    open_breakers: set[str] = field(default_factory=set)  # endpoints that are left alone
 
     @property
     def ispb(self) -> str:
         return self.institution.ispb
+
+    @property
+    def house(self) -> House:
+        """Whose rows these are, for statements that have no adapter."""
+        return House(self.ispb, self.links.get().keyring)
 
     @property
     def path(self) -> str:

@@ -68,14 +68,14 @@ class Courier:
         self.endpoint: WebhookEndpoint | None = None  # as it was when last looked at
         self._tenant = tenant
         self._sender = sender
-        self._endpoint_id = endpoint_id
+        self.endpoint_id = endpoint_id
         self._bell = bell
         self._tell = tell
         self._verdict: DisabledReason | None = None
 
     async def look(self) -> WebhookEndpoint | None:
         """Which endpoint this is, before anything of it can fail. Raises Unavailable."""
-        self.endpoint = await self._tenant().webhooks.find_endpoint(self._endpoint_id)
+        self.endpoint = await self._tenant().webhooks.find_endpoint(self.endpoint_id)
         return self.endpoint
 
     async def round(self, nursery: trio.Nursery) -> bool:
@@ -88,7 +88,7 @@ class Courier:
 
         self.breaker = self.breaker.looked_at(trio.current_time())
         claimed = await tenant.webhooks.claim_deliveries(
-            self._endpoint_id,
+            self.endpoint_id,
             tenant.clock.now(),
             settings.deliver_seconds_max + LEASE_MARGIN_SECONDS,
             self._room(settings.concurrency),

@@ -4,7 +4,7 @@ The watch starts a sender for each endpoint on record and for each new one; a se
 is disabled or deleted ends by itself. What a sender does is in `actors.courier`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Literal
@@ -19,6 +19,7 @@ from actors.stopping import WEBHOOKS
 from actors.weather import Weather
 from fluxiq.api.hub import Topic
 from fluxiq.couriers.sender import WebhookSender
+from fluxiq.domain.circuit import CircuitState
 from fluxiq.errors import Unavailable, Unknown
 from fluxiq.ports.webhooks import DeliveryAttempt
 from fluxiq.services.messages.live import DeliveryEnd, DeliveryTold
@@ -72,7 +73,10 @@ def webhook_sender(branch: Branch, endpoint_id: str) -> ChildSpec:
                 branch.tenant.get, sender, endpoint_id, bell, partial(_tell_end, branch)
             )
             context.ready()
-            await _serve(context, courier, bell, nursery)
+            try:
+                await _serve(context, courier, bell, nursery, partial(_show, branch, courier))
+            finally:
+                _count_breaker(branch, endpoint_id, is_open=False)
         # Whoever rings from now on is heard by the watch. One that crashed keeps its bell: it will
         # be back, or an operator is told.
         branch.courier_bells.pop(endpoint_id, None)
@@ -81,8 +85,9 @@ def webhook_sender(branch: Branch, endpoint_id: str) -> ChildSpec:
 
 
 def _tell_end(branch: Branch, merchant_id: str, attempt: DeliveryAttempt) -> None:
-    """To whoever watches deliveries live; the log is the truth."""
+    """To whoever watches deliveries live, and to the series; the log is the truth."""
     delivery = attempt.delivery
+    _observe(branch, attempt)
     said = DeliveryEnd(
         id=delivery.id,
         endpoint_id=delivery.endpoint_id,
@@ -100,14 +105,42 @@ def _tell_end(branch: Branch, merchant_id: str, attempt: DeliveryAttempt) -> Non
     )
 
 
+def _observe(branch: Branch, attempt: DeliveryAttempt) -> None:
+    metrics, delivery = branch.metrics, attempt.delivery
+    seconds = attempt.milliseconds / 1000
+    metrics.observe_delivery(branch.ispb, _outcome(attempt), attempt.status, seconds)
+    is_first = delivery.attempts_before == 0
+    if attempt.delivered and is_first and delivery.created_at is not None:
+        waited = max(0.0, (attempt.at - delivery.created_at).total_seconds())
+        metrics.webhook_latency.labels(branch.ispb).observe(waited)
+
+
 def _outcome(attempt: DeliveryAttempt) -> Literal["delivered", "retrying", "failed"]:
     if attempt.delivered:
         return "delivered"
     return "failed" if attempt.retry_at is None else "retrying"
 
 
-async def _serve(context: Context, courier: Courier, bell: Doorbell, nursery: trio.Nursery) -> None:
-    """Rounds, until nothing will ever be sent again."""
+def _show(branch: Branch, courier: Courier) -> None:
+    is_open = courier.breaker.state is not CircuitState.CLOSED
+    _count_breaker(branch, courier.endpoint_id, is_open=is_open)
+
+
+def _count_breaker(branch: Branch, endpoint_id: str, *, is_open: bool) -> None:
+    """How many endpoints are left alone: never by name, as a label must not grow with them."""
+    change = branch.open_breakers.add if is_open else branch.open_breakers.discard
+    change(endpoint_id)
+    branch.metrics.webhook_breakers.labels(branch.ispb).set(len(branch.open_breakers))
+
+
+async def _serve(
+    context: Context,
+    courier: Courier,
+    bell: Doorbell,
+    nursery: trio.Nursery,
+    show: Callable[[], None],
+) -> None:
+    """Rounds, until nothing will ever be sent again; `show` hears that one is over."""
     weather, pace, shown = Weather(context.path), Pace(), dict[str, object]()
     while True:
         await context.turn()
@@ -121,6 +154,7 @@ async def _serve(context: Context, courier: Courier, bell: Doorbell, nursery: tr
             await weather.ride_out(error)
             continue
 
+        show()
         if (facts := courier.facts()) != shown:
             shown = facts
             context.report(**facts)

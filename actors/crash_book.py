@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from fluxiq.telemetry.redaction import redact_text
+from actors.masking import masked_foreign as _mask
 from supervisors import (
     Event,
     Tree,
@@ -25,12 +25,10 @@ from supervisors import (
     crash_report,
     fingerprint_of,
     is_crash,
-    masked_text,
 )
 
 PAGES_MAX = 100
 PATHS_MAX = 20  # remembered per page
-TEXT_CHARACTERS_MAX = 4000  # looked at for secrets; fewer are shown
 REPORT_SECONDS = 1.0  # between two full reports of one bug
 CLOSE_SECONDS_MAX = 2.0
 
@@ -196,11 +194,6 @@ class CrashBook:
         if not self._disk_fails:
             self._disk_fails = True
             _log.error("crash_book_unwritable", folder=str(self._folder), error=str(error))
-
-
-def _mask(text: str) -> str:
-    """What the product knows to be secret by its shape, then what anybody would."""
-    return masked_text(redact_text(text[:TEXT_CHARACTERS_MAX]))
 
 
 def _counted(paths: dict[str, int], path: str) -> dict[str, int]:

@@ -17,8 +17,8 @@ from fluxiq.domain.hold import OpenHold
 from fluxiq.domain.identifiers import tb_id_text
 from fluxiq.domain.postings import TransferCode
 from fluxiq.errors import Refused
-from fluxiq.services.dead_letters import note_failure, reference_of, replay_all
-from fluxiq.services.tenant import Tenants
+from fluxiq.services.dead_letters import note_failure, readable, reference_of, replay_all
+from fluxiq.services.tenant import Tenant, Tenants
 
 if TYPE_CHECKING:
     from actors.admin.desk import Desk
@@ -76,7 +76,7 @@ def dead_letter_verbs(tenants: Tenants) -> Hooks:
         found = await tenant.dead_letters.find(letter_id)
         if found is None:
             raise Refused("dead_letter_not_found", f"no dead letter {letter_id}")
-        return _whole(found)
+        return _whole(tenant, found)
 
     async def dead_letter_replay(_desk: "Desk", arguments: Arguments) -> object:
         tenant, every = tenant_of(tenants, arguments), arguments.flag("all")
@@ -98,7 +98,8 @@ def dead_letter_verbs(tenants: Tenants) -> Hooks:
         tenant, letter_id = tenant_of(tenants, arguments), arguments.number("id", 0)
         reason = arguments.reason()
         arguments.done()
-        return _whole(await tenant.dead_letters.discard(letter_id, tenant.clock.now(), reason))
+        letter = await tenant.dead_letters.discard(letter_id, tenant.clock.now(), reason)
+        return _whole(tenant, letter)
 
     async def holds(_desk: "Desk", arguments: Arguments) -> object:
         tenant = tenant_of(tenants, arguments)
@@ -140,8 +141,9 @@ def _brief(letter: DeadLetter) -> dict[str, object]:
     }
 
 
-def _whole(letter: DeadLetter) -> dict[str, object]:
-    said = letter.body.decode(errors="replace")[:BODY_CHARACTERS_MAX]
+def _whole(tenant: Tenant, letter: DeadLetter) -> dict[str, object]:
+    body = readable(tenant, letter.subject, letter.reference, letter.body)
+    said = body.decode(errors="replace")[:BODY_CHARACTERS_MAX]
     return {**to_builtins(letter), "body": said}
 
 

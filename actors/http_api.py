@@ -15,6 +15,9 @@ def http_api(platform: Platform) -> ChildSpec:
     """Serves until stopped; then takes no new requests and finishes those in flight."""
 
     async def start(context: Context) -> None:
+        tls = platform.settings.http.tls
+        if tls.is_on:
+            context.report(tls_address=f"{tls.host or platform.settings.http.host}:{tls.port}")
         app = create_app(
             platform.tenants,
             platform.settings,

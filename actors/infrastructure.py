@@ -2,33 +2,36 @@
 
 from contextlib import AsyncExitStack
 
+import structlog
 import trio
 
+from actors.institution_places import DeclaredPlace, ensure_consumers, server_places
+from actors.key_file import ensure_key_file
 from actors.platform import Platform, PlatformLinks
 from actors.queues import (
-    ACK_SECONDS,
-    DELIVERIES_MAX,
     LEDGER_BYTES_MAX,
     LEDGER_DUPLICATE_SECONDS,
     LEDGER_STREAM,
     LEDGER_SUBJECTS,
     STREAM,
     SUBJECTS,
-    UNSETTLED_MAX,
-    consumers_of,
-    ledger_consumer,
-    ledger_subject,
 )
 from actors.weather import Weather
 from fluxiq.asyncio_host import open_asyncio_host
 from fluxiq.bus import Bus
+from fluxiq.bus.checkpoints import AUDIT_STREAM, AUDIT_SUBJECTS
+from fluxiq.domain.institution import InstitutionState
 from fluxiq.errors import Unavailable
-from fluxiq.stores.provision import provision_institution, provision_platform
+from fluxiq.services.unfinished_institutions import finish_institutions
+from fluxiq.stores.institutions import PostgresInstitutions
+from fluxiq.stores.provision import provision_platform
 from supervisors import ChildSpec, Context
 
 ADMIN_CONNECTIONS = 2
 MIGRATION_SECONDS_MAX = 60.0
 LOOK_SECONDS = 0.5
+
+_log = structlog.get_logger("institutions")
 
 
 def asyncio_host(platform: Platform) -> ChildSpec:
@@ -76,22 +79,34 @@ async def _open(platform: Platform, stack: AsyncExitStack) -> PlatformLinks:
 
 
 async def _provision(platform: Platform, links: PlatformLinks) -> None:
-    """Twice is once: an institution that has its place keeps it."""
+    """Twice is once: an institution that has its place keeps it. What a crash left half made or
+    half removed is finished here, before anybody is served.
+    """
     await provision_platform(links.postgres)
-    await _ensure_queues(platform, links.bus)
-    for one in platform.settings.institutions:
-        await provision_institution(
-            links.postgres,
-            one.ispb,
-            one.name,
-            one.ledger,
-            platform.servers.postgres_password(one.ispb),
-        )
-        for command in platform.servers.redis_commands(one.ispb):
-            await links.cache.administer(*command)
+    await _ensure_streams(links.bus)
+    records, register = PostgresInstitutions(links.postgres), platform.register
+    places = server_places(platform, links)
+    lines = await records.all()
+    register.load(lines)
+    for line in lines:
+        if line.state is InstitutionState.REMOVED:  # whose file the server's users were read from
+            await platform.servers.expel_from_nats(line.ispb)
+    for one in register.all():
+        for place in places:
+            for note in await place.make(one):
+                _log.info("institution_for_administrator", institution=one.ispb, note=note)
+    await finish_institutions(records, [*places, DeclaredPlace(register)], register.read)
+    register.load(await records.all())
+    await ensure_key_file(platform.settings, platform.directory, links.postgres)
 
 
 async def _ensure_queues(platform: Platform, bus: Bus) -> None:
+    await _ensure_streams(bus)
+    for one in platform.register.all():
+        await ensure_consumers(bus, platform.settings, one.ispb)
+
+
+async def _ensure_streams(bus: Bus) -> None:
     await bus.ensure_stream(STREAM, SUBJECTS)
     await bus.ensure_stream(
         LEDGER_STREAM,
@@ -99,19 +114,7 @@ async def _ensure_queues(platform: Platform, bus: Bus) -> None:
         duplicate_window=LEDGER_DUPLICATE_SECONDS,
         max_bytes=LEDGER_BYTES_MAX,
     )
-    for one in platform.settings.institutions:
-        await bus.ensure_consumer(
-            LEDGER_STREAM, ledger_consumer(one.ispb), ledger_subject(one.ispb), ack_wait=ACK_SECONDS
-        )
-        for consumer, subject in consumers_of(platform.settings, one.ispb):
-            await bus.ensure_consumer(
-                STREAM,
-                consumer,
-                subject,
-                ack_wait=ACK_SECONDS,
-                max_deliver=DELIVERIES_MAX,
-                max_ack_pending=UNSETTLED_MAX,
-            )
+    await bus.ensure_stream(AUDIT_STREAM, AUDIT_SUBJECTS, max_age=0.0, kept=True)
 
 
 async def _keep_queues(platform: Platform, bus: Bus, weather: Weather) -> None:

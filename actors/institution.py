@@ -10,6 +10,8 @@ from functools import partial
 
 import trio
 
+from actors.audit_keys import sealing_key
+from actors.audit_sealer import audit_sealer
 from actors.branch import Branch, Links
 from actors.couriers import CourierBell, endpoint_watch, webhook_sender
 from actors.gateway_connection import gateway_connection
@@ -19,37 +21,54 @@ from actors.ledger_parts import LEDGER_WRITER, ledger_writer
 from actors.ledger_writer import LedgerByMail
 from actors.live_data import live_data, notify_live_data
 from actors.moved_accounts import TellingLedger
+from actors.origin import with_origins
 from actors.outbox_relay import outbox_relay
 from actors.pix_workers import order_worker, outcome_worker, receipt_worker, refund_worker
 from actors.platform import Platform
+from actors.retention import CountedRemovals
 from actors.schedules import schedules
+from actors.sealing import key_keeper, opened_keyring
 from actors.stopping import WEBHOOKS, WORKFLOWS
 from actors.weather import Weather
 from actors.window import window
 from fluxiq.cache.live_data import RedisLiveData
+from fluxiq.cache.sealed import SealedCache
 from fluxiq.couriers.addresses import PublicAddresses
 from fluxiq.errors import Unavailable, Unknown
+from fluxiq.ports.sealing_keys import SealingDesk
+from fluxiq.services.access_tokens import AccessTokens
 from fluxiq.services.anti_scan import AntiScan, anti_scan_size
 from fluxiq.services.enroll import open_house
 from fluxiq.services.kept_answers import KeptAnswers
+from fluxiq.services.passwords import Passwords
 from fluxiq.services.recent import Recent
+from fluxiq.services.signing_keys import SigningKeys
 from fluxiq.services.tenant import RECENT_SECONDS, Tenant
 from fluxiq.stores.account_changes import PostgresAccounts
 from fluxiq.stores.api_keys import PostgresApiKeys
 from fluxiq.stores.audit import PostgresAudit
+from fluxiq.stores.audit_chain import PostgresAuditChain
+from fluxiq.stores.backlogs import PostgresBacklogs
 from fluxiq.stores.dead_letters import PostgresDeadLetters
 from fluxiq.stores.event_log import PostgresEventLog
 from fluxiq.stores.holds import PostgresHolds
+from fluxiq.stores.infractions import PostgresInfractions
 from fluxiq.stores.jobs import PostgresJobs
 from fluxiq.stores.limits import PostgresLimits
 from fluxiq.stores.med import PostgresMed
 from fluxiq.stores.payments import PostgresPayments
+from fluxiq.stores.people import PostgresPeople
+from fluxiq.stores.reconciliation import PostgresReconciliation
 from fluxiq.stores.refunds import PostgresRefunds
 from fluxiq.stores.scheduled import PostgresScheduled
+from fluxiq.stores.sealed_rows import PostgresSealedRows
+from fluxiq.stores.sealing_keys import PostgresSealingKeys
+from fluxiq.stores.sessions import PostgresSessions
 from fluxiq.stores.statements import PostgresStatements
 from fluxiq.stores.store import PostgresStore
 from fluxiq.stores.transfers import PostgresTransfers
 from fluxiq.stores.upkeep import PostgresUpkeep
+from fluxiq.stores.users import PostgresUsers
 from fluxiq.stores.webhooks import PostgresWebhooks
 from supervisors import INFINITY, ChildSpec, Context, DynamicSpec, Strategy, SupervisorSpec
 
@@ -60,13 +79,14 @@ def institution(platform: Platform, ispb: str) -> SupervisorSpec:
     """
     branch = Branch(platform=platform, institution=platform.institution(ispb))
     partitions = range(platform.settings.pix.partitions)
-    return SupervisorSpec(
+    own = SupervisorSpec(
         id=ispb,
         strategy=Strategy.REST_FOR_ONE,
         max_restarts=10,
         max_seconds=60.0,
         children=[
             links(branch),
+            key_keeper(branch),
             ledger_writer(branch),
             ledger_events(branch),
             # One provider link that fails leaves the others; the budget is small, because a link
@@ -116,20 +136,23 @@ def institution(platform: Platform, ispb: str) -> SupervisorSpec:
             ),
             job_workers(branch),
             schedules(branch),
+            audit_sealer(branch),
         ],
     )
+    return with_origins(own)
 
 
 def links(branch: Branch) -> ChildSpec:
     """The institution's own pool, bus and cache: its role, subjects and keys, no others."""
 
     async def start(context: Context) -> None:
-        async with _open_links(branch) as opened:
+        async with _open_links(branch, Weather(context.path)) as opened:
             with branch.links.filled(opened):
                 context.ready()
                 await trio.sleep_forever()
 
-    return ChildSpec(id="links", start=start)
+    # Postgres says which keys there are: that may take an outage.
+    return ChildSpec(id="links", start=start, start_timeout=INFINITY)
 
 
 def desk(branch: Branch) -> ChildSpec:
@@ -159,7 +182,7 @@ async def _ride_out(attempt: Callable[[], Awaitable[None]], weather: Weather) ->
 
 
 @asynccontextmanager
-async def _open_links(branch: Branch) -> AsyncIterator[Links]:
+async def _open_links(branch: Branch, weather: Weather) -> AsyncIterator[Links]:
     platform, ispb = branch.platform, branch.ispb
     host, servers, settings = platform.host.get(), platform.servers, platform.settings.postgres
     async with (
@@ -175,45 +198,72 @@ async def _open_links(branch: Branch) -> AsyncIterator[Links]:
     ):
         connections = branch.metrics.pg_connections.labels(ispb)
         connections.set_function(lambda: postgres.statistics().open)  # looked up at each scrape
-        store, webhooks = PostgresStore(postgres, ispb), PostgresWebhooks(postgres, ispb)
+        keyring = await opened_keyring(branch, postgres, weather)
+        store = PostgresStore(postgres, ispb, keyring)
         yield Links(
             postgres=postgres,
             store=store,
-            webhooks=webhooks,
-            events=PostgresEventLog(postgres),
+            webhooks=PostgresWebhooks(postgres, ispb, keyring),
+            events=PostgresEventLog(postgres, ispb, keyring),
             bus=bus,
             cache=cache,
+            keyring=keyring,
         )
+
+
+def access_tokens(platform: Platform, ispb: str) -> AccessTokens:
+    """The tokens of an institution's people, under keys of its own."""
+    identity = platform.settings.identity
+
+    def derive(name: str) -> bytes:
+        return bytes.fromhex(platform.directory.secret(f"access_tokens/{ispb}/{name}"))
+
+    return AccessTokens(ispb, identity, SigningKeys(ispb, identity, derive))
 
 
 def _tenant(branch: Branch, context: Context) -> Tenant:
     platform, opened = branch.platform, branch.links.get()
     writer = context.ref(f"institutions/{branch.ispb}/{LEDGER_WRITER}")
     pepper = platform.directory.secret(f"api_keys/{branch.ispb}").encode()
+    sealed = opened.postgres, branch.ispb, opened.keyring
+    cache = SealedCache(opened.cache, opened.keyring.quiet())
+    by_mail = LedgerByMail(writer, branch.ledger)
     return Tenant(
         institution=branch.institution,
-        settings=platform.settings,
+        settings=platform.tenant_settings,
         store=opened.store,
-        accounts=PostgresAccounts(opened.postgres, branch.ispb),
+        accounts=PostgresAccounts(*sealed),
         statements=PostgresStatements(opened.postgres, branch.ispb),
-        transfers=PostgresTransfers(opened.postgres, branch.ispb),
-        refunds=PostgresRefunds(opened.postgres, branch.ispb),
-        payments=PostgresPayments(opened.postgres, branch.ispb, opened.store),
-        payout_limits=PostgresLimits(opened.postgres, branch.ispb),
-        scheduled=PostgresScheduled(opened.postgres, branch.ispb),
-        med=PostgresMed(opened.postgres, branch.ispb),
-        api_keys=PostgresApiKeys(opened.postgres),
+        transfers=PostgresTransfers(*sealed),
+        refunds=PostgresRefunds(*sealed),
+        payments=PostgresPayments(*sealed, opened.store),
+        payout_limits=PostgresLimits(*sealed),
+        scheduled=PostgresScheduled(*sealed),
+        med=PostgresMed(*sealed),
+        infractions=PostgresInfractions(*sealed),
+        api_keys=PostgresApiKeys(*sealed),
+        users=PostgresUsers(*sealed),
+        sessions=PostgresSessions(opened.postgres, opened.keyring),
+        passwords=Passwords(platform.settings.identity),
+        tokens=access_tokens(platform, branch.ispb),
         jobs=PostgresJobs(opened.postgres),
         upkeep=PostgresUpkeep(opened.postgres),
+        people=PostgresPeople(*sealed),
+        removals=CountedRemovals(branch.metrics, branch.ispb),
+        reconciliation=PostgresReconciliation(opened.postgres),
         dead_letters=PostgresDeadLetters(opened.postgres),
         holds=PostgresHolds(opened.postgres),
-        ledger=TellingLedger(LedgerByMail(writer, branch.ledger), branch.moved),
-        cache=opened.cache,
-        kept_answers=KeptAnswers(opened.cache, pepper, time.monotonic),
+        backlogs=PostgresBacklogs(opened.postgres),
+        ledger=TellingLedger(by_mail, branch.moved),
+        admission=by_mail,
+        cache=cache,
+        kept_answers=KeptAnswers(cache, pepper, time.monotonic),
         live_data=RedisLiveData(
             opened.cache, platform.clock, time.monotonic, partial(notify_live_data, branch)
         ),
         audit=PostgresAudit(opened.postgres),
+        audit_chain=PostgresAuditChain(opened.postgres),
+        audit_key=sealing_key(platform, branch.ispb),
         events=opened.events,
         anti_scan=AntiScan(
             opened.cache, anti_scan_size(platform.settings.directory), time.monotonic
@@ -226,8 +276,14 @@ def _tenant(branch: Branch, context: Context) -> Tenant:
         webhooks=opened.webhooks,
         addresses=PublicAddresses(allow_loopback=platform.settings.webhooks.allow_loopback),
         workers=branch.workers,
+        sealer=opened.keyring,
+        sealing=SealingDesk(
+            PostgresSealingKeys(opened.postgres), PostgresSealedRows(opened.postgres)
+        ),
         pepper=pepper,
+        standing=platform.register.standing(branch.ispb),
         recent_keys=Recent(RECENT_SECONDS, time.monotonic),
+        recent_sessions=Recent(RECENT_SECONDS, time.monotonic),
         recent_accounts=Recent(RECENT_SECONDS, time.monotonic),
         recent_limits=Recent(RECENT_SECONDS, time.monotonic),
         recent_payees=Recent(RECENT_SECONDS, time.monotonic),

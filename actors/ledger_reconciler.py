@@ -69,7 +69,7 @@ class LedgerReconciler(Actor):
     async def _verify(self, run: Run) -> None:
         self.context.report(runs=run.number, at_work=True)
         try:
-            for institution in self._platform.settings.institutions:
+            for institution in self._platform.register.all():
                 run.report.append(
                     await verify_institution(self._platform, institution, deep=run.deep)
                 )

@@ -6,7 +6,7 @@ gives what has no answer one. Callers see `ports.Ledger`: `LedgerByMail` turns w
 with a call into what it means for money.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -191,3 +191,7 @@ class LedgerByMail:
 
     async def balances(self, account_ids: Sequence[int]) -> dict[int, Balance]:
         return await self._slot.get().balances(account_ids)
+
+    def foresee(self, debits: Mapping[int, int]) -> None:
+        """`ports.admission.Admission`."""
+        self._slot.get().foresee(debits)

@@ -58,7 +58,10 @@ async def _publish(branch: Branch) -> bool:
     lost = await _offer(branch, work, [_message(entry, entry.body) for entry in work], now)
     if events:
         numbers = await links.events.number([_unnumbered(entry) for entry in events])
-        messages = [_message(one, numbered(numbers[one.reference], one.body)) for one in events]
+        messages = [
+            _message(one, numbered(numbers[one.reference], one.reference, one.body))
+            for one in events
+        ]
         lost += await _offer(branch, events, messages, now)
     if lost:
         raise Unavailable("nats", f"{lost} messages were not accepted")
@@ -79,8 +82,12 @@ async def _offer(
         entry for entry, ack in zip(entries, acks, strict=True) if not isinstance(ack, Exception)
     ]
     await links.store.outbox_published(published, now)
+    metrics, ispb = branch.metrics, branch.ispb
     for entry in published:
-        branch.metrics.nats_messages.labels("FLUXIQ", _template(entry.subject)).inc()
+        metrics.nats_messages.labels("FLUXIQ", _template(entry.subject)).inc()
+        if entry.attempt == 0 and entry.due_at is not None:
+            lag = max(0.0, (now - entry.due_at).total_seconds())
+            metrics.event_lag.labels(ispb, _kind(entry.subject)).observe(lag)
     return len(entries) - len(published)
 
 

@@ -17,11 +17,13 @@ from actors.ledger_writer import LANE
 from actors.queues import Queue, consumer_name
 from fluxiq.bus import Delivery
 from fluxiq.domain.records import InboxEntry, NoticeKind
-from fluxiq.errors import Unavailable
+from fluxiq.errors import SealBroken, Unavailable
+from fluxiq.services.dead_letters import reference_of
 from fluxiq.services.dispatch_orders import dispatch_orders
 from fluxiq.services.hold_payouts import Order
 from fluxiq.services.hold_refund import RefundOrder
 from fluxiq.services.orders import O, OrderKind
+from fluxiq.services.sealed_messages import opened_entry
 from fluxiq.services.settle_ends import settle_ends
 from fluxiq.services.settle_outcomes import PAYOUTS
 from fluxiq.services.settle_receipts import settle_receipts
@@ -33,8 +35,10 @@ WORKFLOW_SECONDS_MAX = 15.0  # a batch under way may wait for a provider's answe
 # Lanes of what needs none of its own.
 _DECIDED = "decided"
 _UNREADABLE = "unreadable"
+_BY_THEMSELVES = frozenset(
+    {NoticeKind.REJECTED, NoticeKind.INFRACTION, NoticeKind.INFRACTION_WITHDRAWN}
+)
 
-_decode_entry = msgspec.json.Decoder(InboxEntry).decode
 _decode_order = msgspec.json.Decoder(Order).decode
 _decode_refund = msgspec.json.Decoder(RefundOrder).decode
 
@@ -43,7 +47,7 @@ def receipt_worker(branch: Branch, partition: int) -> ChildSpec:
     """PIX in: money received is studied, credited and archived."""
 
     async def handle(deliveries: Sequence[Delivery]) -> None:
-        receipts = await settle_receipts(branch.tenant.get(), _entries(deliveries))
+        receipts = await settle_receipts(branch.tenant.get(), _entries(branch, deliveries))
         for receipt in receipts:
             branch.metrics.observe_pix(branch.ispb, "in", receipt.reason, receipt.amount)
 
@@ -51,10 +55,12 @@ def receipt_worker(branch: Branch, partition: int) -> ChildSpec:
 
 
 def outcome_worker(branch: Branch, partition: int) -> ChildSpec:
-    """PIX out: what the provider said of a payout or refund is posted or voided, and archived."""
+    """PIX out: what the provider said of a payout or refund is posted or voided, and archived; what
+    it brings of reported fraud is blocked.
+    """
 
     async def handle(deliveries: Sequence[Delivery]) -> None:
-        ends = await settle_ends(branch.tenant.get(), _entries(deliveries))
+        ends = await settle_ends(branch.tenant.get(), _entries(branch, deliveries))
         for payout in ends.payouts:
             branch.metrics.observe_pix(branch.ispb, "out", payout.stage, payout.amount)
         for refund in ends.refunds:
@@ -62,20 +68,21 @@ def outcome_worker(branch: Branch, partition: int) -> ChildSpec:
         for one in ends.returns:
             branch.metrics.observe_pix(branch.ispb, "return", "returned", one.amount)
 
-    return _worker(branch, Queue.OUTCOMES, partition, handle, _by(_outcome_lane))
+    lanes = _by(lambda delivery: _outcome_lane(_entry(branch, delivery)))
+    return _worker(branch, Queue.OUTCOMES, partition, handle, lanes)
 
 
 def order_worker(branch: Branch, partition: int) -> ChildSpec:
     """PIX out: held payouts leave for the provider; who may have left before is asked about."""
     handle = _dispatching(branch, PAYOUTS, lambda body: _decode_order(body).end_to_end_id)
-    lanes = _by(lambda body: _decode_order(body).account_id)
+    lanes = _by(lambda delivery: _decode_order(delivery.body).account_id)
     return _worker(branch, Queue.ORDERS, partition, handle, lanes)
 
 
 def refund_worker(branch: Branch, partition: int) -> ChildSpec:
     """PIX out: held refunds leave, as payouts do."""
     handle = _dispatching(branch, REFUNDS, lambda body: _decode_refund(body).return_id)
-    lanes = _by(lambda body: _decode_refund(body).account_id)
+    lanes = _by(lambda delivery: _decode_refund(delivery.body).account_id)
     return _worker(branch, Queue.REFUNDS, partition, handle, lanes)
 
 
@@ -94,26 +101,32 @@ def _dispatching(branch: Branch, kind: OrderKind[O], id_in: Callable[[bytes], st
     return handle
 
 
-def _by(key: Callable[[bytes], str]) -> LaneOf:
+def _by(key: Callable[[Delivery], str]) -> LaneOf:
     """Lanes by what is in a message; those that cannot be read share one."""
 
     def lane_of(delivery: Delivery) -> str:
         try:
-            return key(delivery.body)
-        except msgspec.DecodeError:
+            return key(delivery)
+        except (msgspec.DecodeError, SealBroken):
             return _UNREADABLE
 
     return lane_of
 
 
-def _outcome_lane(body: bytes) -> str:
-    """The provider is asked about what it is said to have rejected: each of those by itself."""
-    notice = _decode_entry(body).notice
-    return notice.end_to_end_id if notice.kind is NoticeKind.REJECTED else _DECIDED
+def _outcome_lane(entry: InboxEntry) -> str:
+    """The provider is asked about what it is said to have rejected, and a report of fraud contends
+    for a balance: each of those by itself.
+    """
+    notice = entry.notice
+    return notice.end_to_end_id if notice.kind in _BY_THEMSELVES else _DECIDED
 
 
-def _entries(deliveries: Sequence[Delivery]) -> list[InboxEntry]:
-    return [_decode_entry(delivery.body) for delivery in deliveries]
+def _entries(branch: Branch, deliveries: Sequence[Delivery]) -> list[InboxEntry]:
+    return [_entry(branch, delivery) for delivery in deliveries]
+
+
+def _entry(branch: Branch, delivery: Delivery) -> InboxEntry:
+    return opened_entry(branch.tenant.get(), delivery.body, reference_of(delivery.message_id))
 
 
 def _worker(

@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from actors.crash_book import CrashBook
 from actors.embedded import DataDirectory
+from actors.institution_register import InstitutionRegister
+from actors.key_file import key_file
 from actors.ledger_board import Board
 from actors.servers import Servers
 from actors.slot import Slot
@@ -18,10 +22,13 @@ from fluxiq.bus import Bus
 from fluxiq.cache import Cache
 from fluxiq.ledgers.tigerbeetle import Sessions
 from fluxiq.providers import ProviderAddress
+from fluxiq.sealing import KeyFile
 from fluxiq.settings_providers import ProviderLink
 from fluxiq.stores.pool import Postgres
 from fluxiq.telemetry.metrics import Metrics
 from supervisors import Hogs
+
+DEED_BOOK = "admin_audit.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,7 @@ class Platform:
     directory: DataDirectory
     servers: Servers
     tenants: OpenTenants
+    register: InstitutionRegister
     metrics: Metrics
     crash_book: CrashBook
     board: Board
@@ -53,6 +61,11 @@ class Platform:
     host: Slot[AsyncioHost] = field(default_factory=lambda: Slot("asyncio host"))
     sessions: Slot[Sessions] = field(default_factory=lambda: Slot("TigerBeetle sessions"))
     links: Slot[PlatformLinks] = field(default_factory=lambda: Slot("infrastructure"))
+
+    @property
+    def key_wrapper(self) -> KeyFile:
+        """What wraps the keys of every institution's seals."""
+        return key_file(self.settings, self.directory)
 
     @property
     def api_url(self) -> str:
@@ -74,11 +87,24 @@ class Platform:
         return self.directory.socket("admin.sock")
 
     @property
+    def deed_book_path(self) -> Path:
+        """Where the desk of those who act writes down what they did."""
+        return self.admin_socket_path.with_name(DEED_BOOK)
+
+    @property
+    def tenant_settings(self) -> config.Settings:
+        """As use cases see them: with everybody who lives here, those who were added too."""
+        return replace(self.settings, institutions=self.register.all())
+
+    @property
     def ispbs(self) -> Sequence[str]:
-        return [one.ispb for one in self.settings.institutions]
+        """Who lives here, at the time of looking."""
+        return self.register.keys
 
     def institution(self, ispb: str) -> config.Institution:
-        return next(one for one in self.settings.institutions if one.ispb == ispb)
+        found = self.register.find(ispb)
+        assert found is not None, f"{ispb} does not live here"
+        return found
 
     def provider_address(
         self, institution: config.Institution, link: ProviderLink

@@ -3,9 +3,12 @@
 Every institution gets credentials of its own; where they come from is decided here and only here.
 """
 
+import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TypeAlias, TypeVar
+
+import trio
 
 from actors.embedded import (
     DataDirectory,
@@ -14,15 +17,19 @@ from actors.embedded import (
     nats_endpoint,
     postgres_child,
     postgres_endpoint,
+    reload_nats,
     tigerbeetle_child,
     tigerbeetle_endpoint,
     valkey_child,
     valkey_endpoint,
 )
+from actors.embedded.nats import institution_permissions
+from actors.embedded.valkey import LATER_COMMANDS
 from actors.queues import consumers_of
 from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.bus import Bus, open_bus
 from fluxiq.cache import Cache, open_cache
+from fluxiq.errors import Unavailable
 from fluxiq.ledgers.tigerbeetle import Cluster
 from fluxiq.settings import Settings
 from fluxiq.stores.pool import Postgres, open_postgres
@@ -39,6 +46,11 @@ class Servers:
     def __init__(self, settings: Settings, directory: DataDirectory) -> None:
         self._settings = settings
         self._directory = directory
+        # Read at each start of the embedded server, so that it forgets nobody who came later.
+        self._nats_users = {
+            one.ispb: [name for name, _ in consumers_of(settings, one.ispb)]
+            for one in settings.institutions
+        }
 
     def children(self) -> list[ChildSpec]:
         """The embedded servers. Raises StartRefused when a wheel is missing."""
@@ -47,11 +59,7 @@ class Servers:
         if not settings.postgres.url:
             found.append(postgres_child(directory))
         if not settings.nats.url:
-            consumers = {
-                one.ispb: [name for name, _ in consumers_of(settings, one.ispb)]
-                for one in settings.institutions
-            }
-            found.append(nats_child(directory, consumers))
+            found.append(nats_child(directory, self._nats_users))
         if not settings.redis.url:
             found.append(valkey_child(directory))
         if not settings.tigerbeetle.addresses:
@@ -129,7 +137,43 @@ class Servers:
     def redis_commands(self, ispb: str) -> list[list[str]]:
         """What makes the institution's ACL user, and makes it last."""
         way = valkey_endpoint(self._directory, ispb)
-        commands = [["ACL", "SETUSER", way.user, *acl_rules(ispb, way.password)]]
+        rules = acl_rules(ispb, way.password)
+        if not self._settings.redis.url:
+            return [["ACL", "SETUSER", way.user, *rules, *LATER_COMMANDS], ["ACL", "SAVE"]]
+        later = [["ACL", "SETUSER", way.user, one] for one in LATER_COMMANDS]
+        return [["ACL", "SETUSER", way.user, *rules], *later]
+
+    def redis_removal(self, ispb: str) -> list[list[str]]:
+        """What ends the institution's ACL user, and its connections."""
+        commands = [["ACL", "DELUSER", valkey_endpoint(self._directory, ispb).user]]
         if not self._settings.redis.url:
             commands.append(["ACL", "SAVE"])
         return commands
+
+    async def admit_to_nats(self, ispb: str) -> list[str]:
+        """Make the institution's user known. Raises Unavailable. Returns what is left to do: the
+        users of somebody else's server are not ours to make.
+        """
+        consumers = [name for name, _ in consumers_of(self._settings, ispb)]
+        if self._settings.nats.url:
+            permissions = json.dumps(institution_permissions(ispb, consumers))
+            note = f"NATS: one user serves all institutions here; {ispb} could have one of its own"
+            return [f"{note}, with the permissions {permissions}"]
+        if self._nats_users.get(ispb) != consumers:
+            self._nats_users[ispb] = consumers
+            await self._reload_nats()
+        return []
+
+    async def expel_from_nats(self, ispb: str) -> list[str]:
+        """End the institution's user and its connections. As `admit_to_nats`."""
+        if self._settings.nats.url:
+            return [f"NATS: if {ispb} has a user of its own, let its administrator delete it"]
+        if self._nats_users.pop(ispb, None) is not None:
+            await self._reload_nats()
+        return []
+
+    async def _reload_nats(self) -> None:
+        try:
+            await reload_nats(self._directory, self._nats_users)
+        except trio.TooSlowError:
+            raise Unavailable("nats", "not everybody can log in since its users changed") from None

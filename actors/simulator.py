@@ -51,7 +51,7 @@ def _config(platform: Platform) -> SimulatorConfig:
 
 
 def _customers(platform: Platform) -> Iterator[Customer]:
-    for institution in platform.settings.institutions:
+    for institution in platform.register.all():
         for link in institution.providers:
             if not link.url:  # a link with an address of its own goes to somebody else
                 address = platform.provider_address(institution, link)

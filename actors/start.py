@@ -1,7 +1,7 @@
 """Starting and stopping the platform as a whole, for the commands and for tests."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from actors.addresses import Addresses
 from actors.crash_book import CrashBook
 from actors.embedded import DataDirectory
 from actors.embedded.directory import refusing
+from actors.institution_register import InstitutionRegister
 from actors.ledger_board import Board
 from actors.platform import Platform
 from actors.servers import Servers
@@ -29,6 +30,7 @@ from supervisors import (
     OsProcessError,
     StartFailed,
     SupervisionError,
+    SupervisorSpec,
     Tree,
     collapse,
     describe,
@@ -68,8 +70,10 @@ class Running:
 
 
 @asynccontextmanager
-async def open_platform(settings: Settings) -> AsyncIterator[Running]:
-    """The platform, ready. Leaving the block stops it in order.
+async def open_platform(
+    settings: Settings, plan: Callable[[Platform], SupervisorSpec] = tree_of
+) -> AsyncIterator[Running]:
+    """The platform, ready, as `plan` has it. Leaving the block stops it in order.
 
     Raises StartRefused with one sentence that names the room which could not start.
     """
@@ -88,7 +92,7 @@ async def open_platform(settings: Settings) -> AsyncIterator[Running]:
 
         try:
             async with open_tree(
-                tree_of(platform), on_open=book.attach, on_event=told, phases=PHASES
+                plan(platform), on_open=book.attach, on_event=told, phases=PHASES
             ) as tree:
                 _leave_address(platform)
                 with garbage.started():
@@ -100,11 +104,13 @@ async def open_platform(settings: Settings) -> AsyncIterator[Running]:
 def _platform(settings: Settings, directory: DataDirectory, book: CrashBook) -> Platform:
     metrics = Metrics()
     servers = Servers(settings, directory)
+    tenants = OpenTenants(one.ispb for one in settings.institutions)
     return Platform(
         settings=settings,
         directory=directory,
         servers=servers,
-        tenants=OpenTenants(one.ispb for one in settings.institutions),
+        tenants=tenants,
+        register=InstitutionRegister(settings, tenants),
         metrics=metrics,
         crash_book=book,
         board=Board(metrics, configured=servers.tigerbeetle() is not None),

@@ -12,8 +12,16 @@ class OpenTenants:
     """`services.tenant.Tenants`: who is declared, and who of them is open right now."""
 
     def __init__(self, ispbs: Iterable[str]) -> None:
-        self._declared = frozenset(ispbs)
+        self._declared = set(ispbs)
         self._open: dict[str, Tenant] = {}
+
+    def declare(self, ispb: str) -> None:
+        """It lives here, and opens when it can. Twice is once."""
+        self._declared.add(ispb)
+
+    def forget(self, ispb: str) -> None:
+        """It does not live here (any more). Twice is once."""
+        self._declared.discard(ispb)
 
     @contextmanager
     def open(self, tenant: Tenant) -> Iterator[None]:

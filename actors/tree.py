@@ -6,22 +6,33 @@ A stop goes in phases (actors/stopping.py): the doors, the workflows, the ledger
 couriers; then what is left in reverse start order, the servers last.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 from actors.admin.diagnostics import diagnostic_verbs
 from actors.admin.socket import admin_read_socket, admin_socket
 from actors.admin.verbs import merged
+from actors.audit_verbs import audit_verbs
+from actors.audit_verifier import audit_verifier
+from actors.certificate_watch import certificate_watch
 from actors.dead_letters import dead_letter_verbs
 from actors.http_api import http_api
 from actors.infrastructure import asyncio_host, platform_links
 from actors.institution import institution
+from actors.institution_verbs import institution_verbs
+from actors.institution_watch import institution_watch
 from actors.job_verbs import job_verbs
 from actors.ledger_breaker import LedgerBreaker, breaker_limits
 from actors.ledger_reconciler import ledger_reconciler
 from actors.ledger_sessions import ledger_sessions, look_up
 from actors.ledger_verbs import ledger_verbs
 from actors.platform import Platform
+from actors.privacy_verbs import privacy_verbs
+from actors.reconciliation_verbs import reconciliation_verbs
+from actors.retention import retention_verbs
+from actors.sealing_verbs import sealing_verbs
 from actors.simulator import simulator
+from actors.user_verbs import user_verbs
 from actors.watchdog import stall_watchdog
 from supervisors import DynamicSpec, Strategy, SupervisorSpec
 
@@ -35,9 +46,31 @@ def tree_of(platform: Platform) -> SupervisorSpec:
         children=[
             infrastructure(platform),
             ledger(platform),
-            institutions(platform),
+            institutions(platform, platform.ispbs),
             gateway(platform),
             operations(platform),
+        ],
+    )
+
+
+def desk_of(platform: Platform) -> SupervisorSpec:
+    """As much of the tree as it takes to add an institution, or remove one, while nobody is served:
+    no branch but the one that is added, to see that it starts, and no door but the operator's.
+    """
+    verbs = institution_verbs(platform)
+    return SupervisorSpec(
+        id="root",
+        strategy=Strategy.REST_FOR_ONE,
+        max_restarts=0,
+        children=[
+            infrastructure(platform),
+            ledger(platform),
+            institutions(platform, ()),
+            SupervisorSpec(
+                id="operations",
+                strategy=Strategy.ONE_FOR_ONE,
+                children=[admin_socket(platform, verbs)],
+            ),
         ],
     )
 
@@ -86,12 +119,14 @@ def ledger(platform: Platform) -> SupervisorSpec:
     )
 
 
-def institutions(platform: Platform) -> DynamicSpec:
-    """One branch each, with its own budget: one that cannot stay up is parked, alone."""
+def institutions(platform: Platform, ispbs: Sequence[str]) -> DynamicSpec:
+    """One branch each, with its own budget: one that cannot stay up is parked, alone. Whose
+    branches start is known once the register was read, which is before this starts.
+    """
     return DynamicSpec(
         id="institutions",
         template=lambda ispb: institution(platform, ispb),
-        keys=platform.ispbs,
+        keys=ispbs,
         child_max_restarts=5,
         child_max_seconds=120.0,
     )
@@ -116,6 +151,13 @@ def operations(platform: Platform) -> SupervisorSpec:
         ledger_verbs(platform),
         job_verbs(platform.tenants),
         dead_letter_verbs(platform.tenants),
+        user_verbs(platform.tenants),
+        reconciliation_verbs(platform.tenants),
+        retention_verbs(platform.tenants),
+        privacy_verbs(platform.tenants),
+        institution_verbs(platform),
+        audit_verbs(platform),
+        sealing_verbs(platform),
     )
     return SupervisorSpec(
         id="operations",
@@ -124,7 +166,10 @@ def operations(platform: Platform) -> SupervisorSpec:
         max_seconds=60.0,
         children=[
             stall_watchdog(platform),
+            institution_watch(platform),
+            certificate_watch(platform),
             ledger_reconciler(platform),
+            audit_verifier(platform),
             admin_socket(platform, verbs),
             admin_read_socket(platform, verbs),
         ],

@@ -5,6 +5,8 @@ than the workflow. They are numbered, so what the bus lost is noticed: by the ne
 look at the numbers on paper; clients then get it from there (`fluxiq.api.live_client`).
 """
 
+from functools import partial
+
 import trio
 
 from actors.balances import tell_balances
@@ -13,9 +15,11 @@ from actors.live_data import LiveNotice, live_subject, read_notice
 from actors.told_events import ToldEvent, told
 from actors.weather import Weather
 from fluxiq.api.hub import Topic
+from fluxiq.api.key_watch import WATCH_SECONDS, close_dead_windows
 from fluxiq.domain.records import Room, Step
-from fluxiq.errors import Unavailable, Unknown
+from fluxiq.errors import SealBroken, Unavailable, Unknown
 from fluxiq.services.messages.live import LiveDataTold
+from fluxiq.services.sealed_messages import opened_event
 from supervisors import ChildSpec, Context
 
 QUEUE = 1000
@@ -35,6 +39,7 @@ def window(branch: Branch) -> ChildSpec:
             nursery.start_soon(_write_down, branch, Weather(context.path), steps)
             nursery.start_soon(_look, branch, Weather(context.path))
             nursery.start_soon(tell_balances, branch, Weather(context.path))
+            nursery.start_soon(_watch_keys, branch, Weather(context.path))
 
             async def tell_live_data() -> None:
                 async for message in notices:
@@ -44,7 +49,10 @@ def window(branch: Branch) -> ChildSpec:
             context.ready()
             async for message in events:
                 merchant_id = message.subject.rpartition(".")[2]
-                event = told(message.body)
+                try:
+                    event = told(message.body, partial(opened_event, branch.tenant.get()))
+                except SealBroken:
+                    continue  # which has set off the alarm; whoever listens notices the gap
                 if await branch.platform.hub.publish(
                     branch.ispb, merchant_id, event.sequence, event.body
                 ):
@@ -81,6 +89,16 @@ async def _look(branch: Branch, weather: Weather) -> None:
         try:
             listening = hub.merchants(branch.ispb, Topic.PAYMENTS)
             known = dict(await branch.links.get().events.last(listening)) if listening else {}
+            weather.cleared()
+        except (Unavailable, Unknown) as error:
+            await weather.ride_out(error)
+
+
+async def _watch_keys(branch: Branch, weather: Weather) -> None:
+    while True:
+        await trio.sleep(WATCH_SECONDS)
+        try:
+            await close_dead_windows(branch.platform.hub, branch.tenant.get())
             weather.cleared()
         except (Unavailable, Unknown) as error:
             await weather.ride_out(error)

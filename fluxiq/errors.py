@@ -36,10 +36,29 @@ class Refused(FluxiqError):
 class Unavailable(FluxiqError):
     """`system` did not answer; nothing is known to have changed. Retry after `retry_after` s."""
 
+    @property
+    def code(self) -> str:
+        """What callers are told. Money has a word of its own, as who moves it looks for that."""
+        return "ledger_unavailable" if self.system == "ledger" else "unavailable"
+
     def __init__(self, system: str, message: str, *, retry_after: float = 1.0) -> None:
         super().__init__(f"{system}: {message}")
         self.system = system
         self.retry_after = retry_after
+
+
+class LedgerDegraded(Unavailable):
+    """The ledger stands in for itself, and its institution lets it do no more: nothing was written.
+
+    A limit of the outage, not of the customer: the same request may be granted afterwards.
+    """
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__("ledger", message, retry_after=retry_after)
+
+    @property
+    def code(self) -> str:
+        return "ledger_degraded"
 
 
 class Unknown(FluxiqError):

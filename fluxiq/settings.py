@@ -1,13 +1,13 @@
 """One frozen settings object, read once at the start and passed down.
 
 Layers, later wins: `config/base.toml`, the profile, `config/institutions/*.toml`, the file named by
-`FLUXIQ_CONFIG`, then `FLUXIQ_<SECTION>__<KEY>`. Unknown and mistyped keys are errors that name key
-and source.
+`FLUXIQ_CONFIG`, then `FLUXIQ_<SECTION>__<KEY>`, or `FLUXIQ_<SECTION>__<KEY>_FILE` where a text is
+better kept in a file. Unknown and mistyped keys are errors that name key and source.
 """
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
@@ -17,10 +17,14 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict, replace
 
 from fluxiq.errors import SettingsInvalid
+from fluxiq.settings_files import IN_FILE, read_secret
+from fluxiq.settings_identity import Identity
 from fluxiq.settings_providers import ProviderLink, problem_of
+from fluxiq.settings_tls import Tls, check_tls
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
+Days = Annotated[int, Meta(ge=1, le=36_500)]
 Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]  # a year: infinity is no deadline
 
 # How long a caller of the ledger waits for its writer: a quarter of the 40 s that PIX leaves from
@@ -43,6 +47,7 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     public_url: str
     trusted_proxies: tuple[str, ...]
     sockets_per_merchant: Count
+    tls: Tls = Tls()
 
 
 class Postgres(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -95,6 +100,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     address_writes_per_minute: Count
     address_reads_per_minute: Count
     callbacks_per_minute: Count
+    logins_per_minute: Count
 
 
 class OwnLimits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -105,6 +111,7 @@ class OwnLimits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     address_writes_per_minute: Count | None = None
     address_reads_per_minute: Count | None = None
     callbacks_per_minute: Count | None = None
+    logins_per_minute: Count | None = None
 
     def over(self, limits: Limits) -> Limits:
         """`limits`, with what is said here in place of theirs."""
@@ -159,9 +166,45 @@ class Webhooks(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     disable_after_seconds: Seconds
 
 
+class Sealing(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Encryption at rest. `key_file` has the key-encryption keys (docs/encryption.md);
+    `rotate_rows_per_second` bounds what a rotation of data keys takes from the others.
+    """
+
+    key_file: str
+    rotate_rows_per_second: Count
+
+
 class Jobs(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     workers: Count
     lease_seconds: Annotated[float, Meta(ge=1, le=3600)]
+
+
+class Audit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    seal_seconds: Annotated[float, Meta(ge=0.1, le=60)]
+    key_generation: Count
+
+
+class Reconciliation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Our records beside the providers' statements: docs/reconciliation.md."""
+
+    recent_seconds: Seconds
+    margin_seconds: Seconds
+    heal_seconds: Seconds
+
+
+class Retention(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How many days what may be deleted is kept: docs/jobs.md. A caller may rely on its idempotency
+    key for 30; the last attempt at a webhook comes three days after its delivery was made.
+    """
+
+    delivery_attempts_days: Annotated[int, Meta(ge=4, le=36_500)]
+    deliveries_days: Annotated[int, Meta(ge=4, le=36_500)]
+    live_events_days: Days
+    idempotency_keys_days: Annotated[int, Meta(ge=30, le=36_500)]
+    statement_lines_days: Annotated[int, Meta(ge=2, le=36_500)]
+    cancelled_jobs_days: Days
+    discarded_jobs_days: Days
 
 
 class Simulator(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -207,11 +250,16 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     tigerbeetle: TigerBeetle
     ledger: Ledger
     limits: Limits
+    identity: Identity
     pix: Pix
     directory: Directory
     transfers: Transfers
     webhooks: Webhooks
+    sealing: Sealing
     jobs: Jobs
+    reconciliation: Reconciliation
+    retention: Retention
+    audit: Audit
     simulator: Simulator
     log: Log
     diagnostics: Diagnostics
@@ -238,7 +286,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     given = merged.pop("institutions", None)
     settings = _convert(merged, Settings, origin)
     _check_ledger(settings, origin)
+    _check_reconciliation(settings, origin)
     _check_proxies(settings, origin)
+    check_tls(settings.http.tls, origin.get("http.tls", "the settings"))
     institutions = _institutions(folder, given, simulated=settings.simulator.enabled)
     return replace(settings, institutions=institutions)
 
@@ -284,10 +334,21 @@ def _merge_environment(
             continue
 
         path = variable.removeprefix("FLUXIQ_").lower().split("__")
-        layer: Any = text if _kind_of(path) is str else _as_toml(text)
+        said = text
+        if in_file := _path_in_file(path):
+            path, said = in_file, read_secret(variable, text, environ)
+        layer: Any = said if _kind_of(path) is str else _as_toml(said)
         for key in reversed(path):
             layer = {key: layer}
         _merge(into, layer, variable, origin)
+
+
+def _path_in_file(path: Sequence[str]) -> Sequence[str] | None:
+    """The text setting that `…_FILE` keeps in a file, or None: `sealing.key_file` is its own."""
+    *above, name = path
+    found = [*above, name.removesuffix(IN_FILE.lower())]
+    is_ours = name.endswith(IN_FILE.lower()) and _kind_of(path) is None and _kind_of(found) is str
+    return found if is_ours else None
 
 
 def _kind_of(path: Sequence[str]) -> Any:
@@ -366,6 +427,14 @@ def _check_ledger(settings: Settings, origin: Mapping[str, str]) -> None:
             )
 
 
+def _check_reconciliation(settings: Settings, origin: Mapping[str, str]) -> None:
+    """What is looked at every hour must overlap, and be more than its own edge."""
+    key = "reconciliation.recent_seconds"
+    if settings.reconciliation.recent_seconds <= settings.reconciliation.margin_seconds:
+        source = origin.get(key, "the settings")
+        raise SettingsInvalid(f"setting {key!r} in {source}: is not longer than margin_seconds")
+
+
 def _check_proxies(settings: Settings, origin: Mapping[str, str]) -> None:
     for text in settings.http.trusted_proxies:
         try:
@@ -386,33 +455,49 @@ def _institutions(folder: Path, given: Any, *, simulated: bool) -> tuple[Institu
         )
 
     found: dict[str, Institution] = {}
-    ledgers: dict[int, str] = {}
     for file in sorted((folder / "institutions").glob("*.toml")):
-        try:
-            institution = msgspec.convert(_read(file), Institution)
-        except msgspec.ValidationError as error:
-            raise _named(error, _AlwaysFrom(str(file))) from None
+        institution = read_institution(file, simulated=simulated)
         if institution.ispb != file.stem:
             raise SettingsInvalid(f"setting 'ispb' in {file}: must equal the file's name")
-        if institution.ledger in ledgers:
-            raise SettingsInvalid(
-                f"setting 'ledger' in {file}: {institution.ledger} belongs to "
-                f"{ledgers[institution.ledger]}"
-            )
-        _check_providers(institution, file, simulated=simulated)
+        check_ledger_is_free(institution, found.values(), str(file))
         found[institution.ispb] = institution
-        ledgers[institution.ledger] = institution.ispb
     return tuple(found.values())
 
 
-def _check_providers(institution: Institution, file: Path, *, simulated: bool) -> None:
+def read_institution(file: Path, *, simulated: bool) -> Institution:
+    """What an institution's file says. Raises SettingsInvalid that names key and file."""
+    return check_institution(_read(file), str(file), simulated=simulated)
+
+
+def check_institution(said: Any, source: str, *, simulated: bool) -> Institution:
+    """`said`, plain data from `source`, as an institution. Raises SettingsInvalid."""
+    try:
+        institution = msgspec.convert(said, Institution)
+    except msgspec.ValidationError as error:
+        raise _named(error, _AlwaysFrom(source)) from None
+    _check_providers(institution, source, simulated=simulated)
+    return institution
+
+
+def check_ledger_is_free(one: Institution, others: Iterable[Institution], source: str) -> None:
+    """Raises SettingsInvalid when the ledger number of `one` is somebody else's."""
+    for other in others:
+        if other.ledger == one.ledger and other.ispb != one.ispb:
+            raise SettingsInvalid(
+                f"setting 'ledger' in {source}: {one.ledger} belongs to {other.ispb}"
+            )
+
+
+def _check_providers(institution: Institution, source: str, *, simulated: bool) -> None:
     """Each link has a name of its own, and leads somewhere."""
     names = [link.name for link in institution.providers]
     if len(set(names)) < len(names):
-        raise SettingsInvalid(f"setting 'providers' in {file}: two links have the same name")
+        raise SettingsInvalid(f"setting 'providers' in {source}: two links have the same name")
     for link in institution.providers:
         if problem := problem_of(link, simulated=simulated):
-            raise SettingsInvalid(f"setting 'providers' in {file}: link {link.name!r} {problem}")
+            raise SettingsInvalid(
+                f"setting 'providers' in {source}: link {link.name!r} {problem}"
+            )
 
 
 class _AlwaysFrom(dict[str, str]):

@@ -14,6 +14,7 @@ File = Annotated[str, Meta(pattern=r"^/")]
 Header = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}$")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 Path = Annotated[str, Meta(pattern=r"^/[!-~]*$")]
+PathOrNone = Annotated[str, Meta(pattern=r"^(/[!-~]*)?$")]  # empty: there is none
 Unit = Literal["seconds", "milliseconds"]
 
 # How long a signed time is good for: what the signed webhooks of most providers say.
@@ -91,11 +92,12 @@ class MtlsOnly(
     Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="mtls_only",
     tag_field="scheme",
 ):  # fmt: skip
-    """The client certificate is the proof (BCB). A proxy of ours ended the TLS connection, checked
-    the certificate and passes it on; only from these addresses is its header believed.
+    """The client certificate is the proof (BCB). We end the TLS connection (`[http.tls]`), or a
+    proxy of ours did, checked the certificate and passes it on; only from these addresses is its
+    header believed.
     """
 
-    trusted_proxies: Annotated[tuple[str, ...], Meta(min_length=1, max_length=16)]
+    trusted_proxies: Annotated[tuple[str, ...], Meta(max_length=16)] = ()
     certificate_header: Header = "client-cert"
     certificate_sha256: Annotated[tuple[Sha256, ...], Meta(max_length=8)] = ()
     certificate_subject: str = ""  # RFC 4514: "CN=pix.psp.example,O=PSP,C=BR"
@@ -124,6 +126,10 @@ class Psp(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     payments_path: Path = "/payments"
     refunds_path: Path = "/refunds"
     directory_path: Path = "/dict"
+    infractions_path: Path = "/infractions"
+    charges_path: Path = "/cob"  # only asked with `dynamic_codes`
+    pix_path: PathOrNone = "/pix"  # what we received, as the BCB lists it (API Pix: GET /pix)
+    statement_path: PathOrNone = ""  # what we sent, and what came back; our contract
     amount_unit: Literal["reais", "centavos"] = "reais"  # of the numbers in its callbacks
     token: Token | None = None
 
@@ -151,6 +157,7 @@ class ProviderLink(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     callback: CallbackScheme | None = None
     psp: Psp | None = None
     limits: LinkLimits = LinkLimits()
+    dynamic_codes: bool = False  # whether it hosts charges: their codes then expire for the payer
 
 
 def problem_of(link: ProviderLink, *, simulated: bool) -> str | None:

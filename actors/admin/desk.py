@@ -1,6 +1,8 @@
 """The desk: it answers questions about one tree, and keeps the book in which deeds are written."""
 
 import os
+import pwd
+import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +16,10 @@ from actors.admin.deeds import DEEDS
 from actors.admin.looks import LOOKS
 from actors.admin.verbs import YES, Hooks, Run, merged
 from actors.admin.views import change_view
+from actors.masking import masked_reason
 from fluxiq.admin.protocol import Fault, Question, Reply, line
 from fluxiq.errors import FluxiqError, Refused, Unavailable
+from fluxiq.ports.origin import Origin, comes_from, comes_from_before
 from fluxiq.telemetry.redaction import redact
 from supervisors import (
     AmbiguousName,
@@ -54,6 +58,14 @@ class Peer:
 
     pid: int
     uid: int
+
+    @property
+    def user(self) -> str:
+        """The unix user's name, or its number where it has none here."""
+        try:
+            return pwd.getpwuid(self.uid).pw_name
+        except KeyError:
+            return str(self.uid)
 
 
 class Desk:
@@ -106,24 +118,36 @@ class Desk:
         if not arguments.flag(YES):
             return fault("needs_yes", f'{question.verb} changes something: say "yes": true')
 
-        # The intent is on paper before the deed, and the outcome after it, whatever that is.
-        self._write_down(question, peer, "asked")
+        # The intent is on paper before the deed, and the outcome after it, whatever that is. What
+        # the deed itself writes to an audit trail has the same number.
+        deed = f"deed_{secrets.token_hex(8)}"
+        self._write_down(question, peer, deed, "asked")
         outcome = "failed"
+        token = comes_from(
+            Origin(
+                credential=f"unix:{peer.user}",
+                address=f"admin socket, pid {peer.pid}",
+                request_id=deed,
+            )
+        )
         try:
             reply = Reply(answer=await run(self, arguments))
             outcome = "done"
         except (SupervisionError, FluxiqError, BadArguments, ValueError) as error:
-            outcome = f"refused: {error}"
+            outcome = masked_reason(f"refused: {error}")
             raise
         finally:
-            self._write_down(question, peer, outcome)
+            comes_from_before(token)
+            self._write_down(question, peer, deed, outcome)
         return reply
 
-    def _write_down(self, question: Question, peer: Peer, outcome: str) -> None:
+    def _write_down(self, question: Question, peer: Peer, deed: str, outcome: str) -> None:
         given = redact(question.arguments)
         del given[YES]
         record = {
             "at": time.time(),
+            "deed": deed,
+            "user": peer.user,
             "uid": peer.uid,
             "pid": peer.pid,
             "verb": question.verb,
@@ -155,7 +179,8 @@ class Desk:
 
 
 def fault(code: str, message: str) -> Reply:
-    return Reply(error=Fault(code=code, message=message))
+    """What went wrong, masked: a message may repeat what was asked."""
+    return Reply(error=Fault(code=code, message=masked_reason(message)))
 
 
 def _line(reply: Reply, verb: str) -> bytes:

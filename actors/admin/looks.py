@@ -7,6 +7,7 @@ import trio
 from actors.admin.arguments import Arguments
 from actors.admin.verbs import Verb
 from actors.admin.views import event_view, node_view, plain, short_stack_line, spec_view, tree_view
+from actors.masking import masked_texts
 
 if TYPE_CHECKING:
     from actors.admin.desk import Desk
@@ -56,7 +57,7 @@ async def _explain(desk: "Desk", arguments: Arguments) -> object:
 async def _get_state(desk: "Desk", arguments: Arguments) -> object:
     path = desk.path(arguments)
     arguments.done()
-    return await desk.tree.get_state(path)
+    return masked_texts(await desk.tree.get_state(path))
 
 
 async def _traced(desk: "Desk", arguments: Arguments) -> object:

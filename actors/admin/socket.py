@@ -18,7 +18,7 @@ import trio
 
 from actors.admin.desk import Desk, Peer, fault
 from actors.admin.verbs import Hooks
-from actors.platform import Platform
+from actors.platform import DEED_BOOK, Platform
 from fluxiq.admin.protocol import LINE_BYTES_MAX, Fault, Reply, line, read_question
 from supervisors import ChildSpec, Context
 
@@ -50,7 +50,7 @@ def admin_read_socket(platform: Platform, hooks: Hooks | None = None) -> ChildSp
 
 
 def _socket(own_id: str, path: Path, hooks: Hooks | None, *, writes: bool) -> ChildSpec:
-    audit = path.with_name("admin_audit.jsonl")
+    audit = path.with_name(DEED_BOOK)
 
     async def start(context: Context) -> None:
         desk = Desk(context.tree, writes=writes, audit=audit, hooks=hooks)

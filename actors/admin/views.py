@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
+from actors.masking import masked_error, masked_reason
 from fluxiq.admin.protocol import DiffView, NodeView, TreeView
-from supervisors import Diff, Event, Node, Snapshot, Tree, describe
+from supervisors import Diff, Event, Node, Snapshot, Tree
 
 _HERE = str(Path(__file__).parents[2])
 
@@ -54,16 +55,16 @@ def node_view(node: Node, now: float) -> NodeView:
         since=now - node.since,
         mailbox=node.mailbox_depth,
         facts=dict(node.facts),
-        last_exit=node.last_exit,
+        last_exit=None if node.last_exit is None else masked_reason(node.last_exit),
         suspended=node.suspended,
-        reason=node.reason,
+        reason=masked_reason(node.reason),
         due=None if node.due is None else max(0.0, node.due - now),
         handled=None if node.mailbox is None else node.mailbox.handled,
     )
 
 
 def event_view(event: Event, now: float) -> dict[str, object]:
-    """An event with its exception tree: types and messages, not values."""
+    """An event with its exception tree: types and messages, masked, and no values."""
     return {
         "id": event.id,
         "cause": event.cause,
@@ -71,7 +72,7 @@ def event_view(event: Event, now: float) -> dict[str, object]:
         "path": event.path,
         "incarnation": event.incarnation,
         "seconds_ago": now - event.at,
-        "reason": event.reason,
+        "reason": masked_reason(event.reason),
         "exception": _exceptions(event.exception),
     }
 
@@ -82,7 +83,7 @@ def _exceptions(error: BaseException | None) -> list[str]:
     for _ in range(CAUSES_MAX):
         if error is None:
             break
-        lines += [describe(error), *_places(error)]
+        lines += [masked_error(error), *_places(error)]
         error = error.__cause__
     return lines
 

@@ -20,6 +20,7 @@ from supervisors.os_process import OsProcess
 
 ADMIN = "fluxiq"
 STREAM = "FLUXIQ"
+AUDIT_STREAM = "FLUXIQ_AUDIT"  # to which each institution adds, and of which it reads nothing
 LEDGER_STREAM = "FLUXIQ_LEDGER"  # of which each institution has the consumer <ispb>_ledger
 PAYLOAD_BYTES_MAX = 1024 * 1024
 MEMORY_BYTES_MAX = 64 * 1024 * 1024
@@ -66,7 +67,7 @@ def institution_permissions(ispb: str, consumers: Sequence[str]) -> dict[str, An
     """What an institution may publish and subscribe: its own subjects, its own consumers."""
     _checked(ispb)
     subjects = [f"{STREAM}.{ispb}.>", f"{LEDGER_STREAM}.{ispb}.>"]
-    publish = [*subjects]
+    publish = [*subjects, f"{AUDIT_STREAM}.{ispb}.>"]
     own = [*((STREAM, _checked(one)) for one in consumers), (LEDGER_STREAM, f"{ispb}_ledger")]
     for stream, consumer in own:
         publish += [

@@ -30,7 +30,10 @@ INSTITUTION_COMMANDS = (
     "+time",  # the clock of rate limits
     *("+publish", "+subscribe", "+unsubscribe"),
     *("-@dangerous", "-@admin", "-scan", "-randomkey", "-dbsize", "-select", "-client|list"),
+    "-function",  # one library for all users of the server
 )
+# The same of what not every server knows: one that does not would refuse the whole rule.
+LATER_COMMANDS = ("-clusterscan",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +67,8 @@ def institution_user(ispb: str) -> str:
 def acl_rules(ispb: str, password: str) -> list[str]:
     """The arguments after `ACL SETUSER institution_<ispb>`: only the keys `fluxiq:<ispb>:*`.
 
-    Follow with `ACL SAVE`: the server forgets users that are not in its file.
+    To be followed by the LATER_COMMANDS, each by itself, and by `ACL SAVE`: the server forgets
+    users that are not in its file.
     """
     institution_user(ispb)
     pattern = f"fluxiq:{ispb}:*"

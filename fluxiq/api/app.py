@@ -12,12 +12,13 @@ from werkzeug.exceptions import HTTPException
 from fluxiq.api import docs_page
 from fluxiq.api import health as health_routes
 from fluxiq.api.contract import Endpoint
-from fluxiq.api.door import REQUEST_ID, ApiConnection, ApiRequest, Door, refusal
+from fluxiq.api.door import REQUEST_ID, ApiConnection, ApiRequest, Door, drain, refusal
 from fluxiq.api.errors import failure_of
 from fluxiq.api.guard import Guard
 from fluxiq.api.health import Ping
 from fluxiq.api.hub import Hub
 from fluxiq.api.remote import Remote
+from fluxiq.api.security_headers import security_headers
 from fluxiq.api.v1 import ENDPOINTS
 from fluxiq.api.v1.sockets import Sockets
 from fluxiq.ports import Clock, Ids
@@ -62,6 +63,7 @@ def create_app(
         ids=ids,
         metrics=metrics,
         seconds_max=settings.http.request_seconds_max,
+        always=security_headers(settings.http.public_url),
     )
     endpoints = contracts(health, metrics)
     for endpoint in endpoints:
@@ -93,6 +95,7 @@ def _answer_strays(app: QuartTrio, door: Door, metrics: Metrics) -> None:
 
     async def answer(error: HTTPException) -> TrioResponse:
         started = perf_counter()
+        await drain()
         headers = door.greet(request.headers.get(REQUEST_ID))
         response = refusal(failure_of(error), headers)
         method = request.method if request.method in _METHODS else _UNMATCHED

@@ -17,11 +17,13 @@ from typing import Annotated, Any, Final, TypedDict, Unpack
 from msgspec import Meta, Struct
 from werkzeug.datastructures import Headers
 
-from fluxiq.errors import Refused
+from fluxiq.domain.roles import OWN
+from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports import Idempotency
 from fluxiq.services.authenticate import Caller
 from fluxiq.services.messages.envelope import Answer, digest_of
 from fluxiq.services.tenant import Tenant, Tenants
+from fluxiq.settings import Settings
 
 JSON: Final = "application/json"
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
@@ -41,6 +43,7 @@ class Rate(StrEnum):
     READ = "read"
     WRITE = "write"
     CALLBACK = "callback"
+    STRANGER = "stranger"  # by address, by the handler, once it knows in which institution
     NONE = "none"
 
 
@@ -54,6 +57,8 @@ class Call:
     arrived_at: datetime
     caller: Caller | None
     query_text: str = ""  # as sent, without the question mark
+    address: str = ""  # the client's, by which rates are counted: `remote` may be a proxy
+    count_stranger: Callable[[Tenant], Awaitable[None]] | None = None
 
     @property
     def tenant(self) -> Tenant:
@@ -69,8 +74,21 @@ class Call:
 
     @property
     def actor(self) -> str:
-        """Who is accountable for this call: the id of the API key, `key_…`."""
-        return self._known().key_id
+        """Who is accountable for this call: the id of the API key or the user, `key_…`, `usr_…`."""
+        return self._known().actor
+
+    @property
+    def settings(self) -> Settings:
+        """Those of the platform, where no institution is known."""
+        opened = self.tenants.all()
+        if not opened:
+            raise Unavailable("institution", "none is open yet")
+        return opened[0].settings
+
+    async def admit_stranger(self, tenant: Tenant) -> None:
+        """Count the address among those without a key. Raises Refused("rate_limited")."""
+        assert self.count_stranger is not None, "strangers come through the door"
+        await self.count_stranger(tenant)
 
     def idempotency(self, body: Struct, key: str | None = None) -> Idempotency | None:
         """The caller's key, from the header or `key` (the body's own), with the digest of `body`.
@@ -131,6 +149,8 @@ class Endpoint:
 
     `refuses` are the codes of its own; `media` the types of its answer, the usual one first; `also`
     the statuses that it answers with a body of their own (None: without one) beside `status`.
+    `institution`: whether the institution's own people reach it too, if their role may; what is a
+    merchant's they do not.
     """
 
     method: str
@@ -149,6 +169,7 @@ class Endpoint:
     refuses: tuple[str, ...] = ()
     media: tuple[str, ...] = (JSON,)
     also: Mapping[int, Any] = field(default_factory=dict)
+    institution: bool = False
 
     @property
     def takes_key(self) -> bool:
@@ -167,13 +188,17 @@ class Told(TypedDict, total=False):
     refuses: tuple[str, ...]
     media: tuple[str, ...]
     also: Mapping[int, Any]
+    institution: bool
 
 
 class Routes:
-    """The endpoints of one resource, under one path."""
+    """The endpoints of one resource, under one path. `institution` is that of those that say
+    nothing else.
+    """
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, *, institution: bool = False) -> None:
         self.prefix = prefix
+        self.institution = institution
         self.endpoints: list[Endpoint] = []
 
     def get(
@@ -244,7 +269,7 @@ class Routes:
                 raw="raw" in types,
                 parameters={name: types[name] for name in names},
                 handler=handler,
-                **told,
+                **Told(institution=self.institution) | told,
             )
             self.endpoints.append(endpoint)
             _permissions.add(permission)
@@ -255,7 +280,7 @@ class Routes:
 
 def known_permissions() -> frozenset[str]:
     """Every permission that some endpoint asks for: what an API key may be given."""
-    return frozenset(_permissions - {PUBLIC})
+    return frozenset(_permissions - {PUBLIC, OWN})
 
 
 _REPLAYED = {"Idempotency-Replayed": "true"}

@@ -13,6 +13,7 @@ import trio
 
 from fluxiq.api.contract import JSON, PUBLIC, Call, Endpoint, Rate, Reply, Routes
 from fluxiq.api.openapi.document import render
+from fluxiq.api.security_headers import CACHE_CONTROL, CONTENT_SECURITY_POLICY
 
 ASSETS: Final = files("fluxiq.api") / "assets"
 HTML: Final = "text/html; charset=utf-8"
@@ -20,11 +21,10 @@ CSS: Final = "text/css; charset=utf-8"
 JAVASCRIPT: Final = "text/javascript; charset=utf-8"
 
 # `no-cache` means: ask each time whether it has changed.
-_HEADERS: Final = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+_HEADERS: Final = {CACHE_CONTROL: "no-cache"}
 _PAGE_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    CONTENT_SECURITY_POLICY: "default-src 'none'; script-src 'self'; style-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
 }
 
 

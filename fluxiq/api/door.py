@@ -3,14 +3,16 @@
 This is the hot path: everything happens in one function chain, without middlewares.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from functools import partial
 from time import perf_counter
 from typing import Final
 
 import structlog
 import trio
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
+from msgspec.structs import replace
 from quart import Request, request
 from quart.asgi import ASGIHTTPConnection
 from quart_trio.asgi import TrioASGIHTTPConnection
@@ -24,15 +26,18 @@ from fluxiq.api.errors import Failure, failure_of
 from fluxiq.api.guard import Guard, rate_headers, refuse_above
 from fluxiq.api.reader import Reader
 from fluxiq.api.remote import Remote
+from fluxiq.api.security_headers import ALWAYS
 from fluxiq.domain.identifiers import IdPrefix
 from fluxiq.domain.ulid import is_ulid
 from fluxiq.errors import Unavailable
 from fluxiq.ports import Clock, Ids, RateDecision
+from fluxiq.ports.origin import Origin, comes_from
 from fluxiq.services.messages.envelope import encode
-from fluxiq.services.tenant import Tenants
+from fluxiq.services.tenant import Tenant, Tenants
 from fluxiq.telemetry.metrics import Metrics
 
 REQUEST_ID: Final = "X-Request-Id"
+OK: Final = 200
 DRAIN_SECONDS: Final = 2.0  # for reading on after a refusal, so that the answer is not lost
 
 View = Callable[..., Awaitable[TrioResponse]]
@@ -54,6 +59,7 @@ class Door:
         ids: Ids,
         metrics: Metrics,
         seconds_max: float,
+        always: Mapping[str, str] = ALWAYS,
     ) -> None:
         self._tenants = tenants
         self._guard = guard
@@ -62,6 +68,7 @@ class Door:
         self._ids = ids
         self._metrics = metrics
         self._seconds_max = seconds_max
+        self._always = dict(always)  # headers of every answer
 
     def view(self, endpoint: Endpoint) -> View:
         """`endpoint` as Quart calls it."""
@@ -78,11 +85,11 @@ class Door:
                     raise self._late()  # noqa: TRY301 - one way out for every failure
             except Exception as error:  # noqa: BLE001 - every failure is answered in the envelope
                 if not isinstance(error, RequestTimeout):
-                    await _drain()
+                    await drain()
                 response = refusal(failure_of(error), headers)
             else:
                 headers.update(reply.headers)
-                if reply.body:
+                if reply.body or (reply.status or endpoint.status) == OK:  # an empty export too
                     headers["Content-Type"] = reply.content_type
                 response = TrioResponse(reply.body, reply.status or endpoint.status, headers)
 
@@ -103,11 +110,13 @@ class Door:
         return view
 
     def greet(self, said: str | None) -> dict[str, str]:
-        """The request's id, the caller's own where it is one: bound to the log, sent back."""
+        """What every answer says, with the request's id, which is bound to the log: the caller's
+        own id where it sent one.
+        """
         known = said is not None and said.startswith(_PREFIX) and is_ulid(said[len(_PREFIX) :])
         request_id = said if said is not None and known else self._ids.new(IdPrefix.REQUEST)
         bind_contextvars(request_id=request_id)
-        return {REQUEST_ID: request_id}
+        return {**self._always, REQUEST_ID: request_id}
 
     def _late(self) -> Exception:
         """Whose fault it is that the time is up: the body's, or ours."""
@@ -119,17 +128,21 @@ class Door:
         self, endpoint: Endpoint, reader: Reader, path: dict[str, str], passage: "_Passage"
     ) -> Reply:
         arguments = reader.path(path)
+        where = Origin(address=self._remote.of(request), request_id=passage.request_id)
+        comes_from(where)
         caller = None
         if endpoint.permission != PUBLIC:
-            caller = await self._guard.identify(request.headers.get("Authorization"))
+            authorization = request.headers.get("Authorization")
+            caller = await self._guard.identify(authorization, where.address)
             passage.enter(caller.tenant.ispb)
-            passage.spend(await self._guard.count(caller, endpoint.rate, self._remote.of(request)))
+            comes_from(replace(where, credential=caller.actor))
+            passage.spend(await self._guard.count(caller, endpoint.rate, where.address))
             self._guard.authorize(caller, endpoint)
         elif endpoint.rate is Rate.CALLBACK:
             tenant = self._tenants.get(arguments["ispb"])
             passage.enter(tenant.ispb)
             decision = await self._guard.count_callback(
-                tenant, arguments["provider"], self._remote.of(request)
+                tenant, arguments["provider"], where.address
             )
             passage.spend(decision)
 
@@ -139,11 +152,24 @@ class Door:
             arguments |= reader.body(request.headers.get("Content-Type", ""), raw)
 
         remote, query = request.remote_addr or "", request.query_string.decode("latin-1")
-        call = Call(self._tenants, request.headers, remote, passage.arrived_at, caller, query)
+        call = Call(
+            self._tenants,
+            request.headers,
+            remote,
+            passage.arrived_at,
+            caller,
+            query,
+            self._remote.of(request),
+            partial(self._count_stranger, passage),
+        )
         if endpoint.takes_key:
             call.said_key()  # refused also where the handler has no use for it
         answer = await endpoint.handler(call, **arguments)
         return answer if isinstance(answer, Reply) else Reply(body=encode(answer))
+
+    async def _count_stranger(self, passage: "_Passage", tenant: Tenant) -> None:
+        passage.enter(tenant.ispb)
+        passage.spend(await self._guard.count_stranger(tenant, self._remote.of(request)))
 
 
 class _Passage:
@@ -155,6 +181,10 @@ class _Passage:
         self.arrived_at = arrived_at
         self.institution = ""
         self._headers = headers
+
+    @property
+    def request_id(self) -> str:
+        return self._headers[REQUEST_ID]
 
     def enter(self, ispb: str) -> None:
         self.institution = ispb
@@ -234,8 +264,10 @@ class ApiConnection(TrioASGIHTTPConnection):
         nursery.cancel_scope.cancel()
 
 
-async def _drain() -> None:
-    """Read what is still coming, for a moment."""
+async def drain() -> None:
+    """Read what is still coming, for a moment: an answer before the end of its request closes the
+    connection, under the hands of a client that already sends the next one.
+    """
     body = _body()
     if body.ended.is_set():
         return

@@ -19,7 +19,9 @@ from werkzeug.exceptions import (
     RequestTimeout,
 )
 
-from fluxiq.errors import Refused, Unavailable, Unknown
+from fluxiq.errors import Refused, SealBroken, Unavailable, Unknown
+from fluxiq.services.messages.envelope import NOTHING_DONE
+from fluxiq.telemetry.redaction import redact_text
 
 STATUS_OF: Mapping[str, int] = {
     # the request itself
@@ -33,8 +35,14 @@ STATUS_OF: Mapping[str, int] = {
     "validation_failed": 422,
     # who asks
     "unauthorized": 401,
+    "login_failed": 401,
+    "totp_required": 401,
     "signature_invalid": 401,
     "forbidden": 403,
+    "address_not_allowed": 403,
+    "password_change_required": 403,
+    "password_wrong": 403,
+    "institution_suspended": 403,
     "rate_limited": 429,
     "too_many_connections": 429,
     # what it names
@@ -50,8 +58,11 @@ STATUS_OF: Mapping[str, int] = {
     "pix_key_not_found": 404,
     "merchant_not_found": 404,
     "api_key_not_found": 404,
+    "user_not_found": 404,
+    "session_not_found": 404,
     "job_not_found": 404,
     "dead_letter_not_found": 404,
+    "difference_not_found": 404,
     "med_report_not_found": 404,
     "webhook_not_found": 404,
     "delivery_not_found": 404,
@@ -85,6 +96,13 @@ STATUS_OF: Mapping[str, int] = {
     "med_amount_above_blocked": 422,
     "invalid_schedule": 422,
     "api_key_in_use": 409,
+    "api_key_over": 409,
+    "user_exists": 409,
+    "user_changed": 409,
+    "last_owner": 409,
+    "password_weak": 422,
+    "totp_enrolled": 409,
+    "totp_code_wrong": 422,
     "charge_not_paid": 422,
     "insufficient_funds": 422,
     "refund_above_original": 422,
@@ -94,6 +112,7 @@ STATUS_OF: Mapping[str, int] = {
     "same_institution": 422,
     "same_account": 422,
     "statement_too_long": 422,
+    "audit_export_too_long": 422,
     "maker_is_checker": 403,
     "transfer_not_pending": 409,
     "webhook_secret_invalid": 422,
@@ -107,6 +126,9 @@ STATUS_OF: Mapping[str, int] = {
     "job_args_invalid": 422,
     "job_ended": 409,
     "dead_letter_decided": 409,
+    "difference_ended": 409,
+    "day_not_over": 409,
+    "reconciliation_abandoned": 409,
     "job_not_unique": 409,
     "job_not_waiting": 409,
     "account_exists": 409,
@@ -114,9 +136,25 @@ STATUS_OF: Mapping[str, int] = {
     "idempotency_key_required": 422,
     "idempotency_key_reused": 422,
     "idempotency_in_progress": 409,
+    # what an operator, or whoever reads the trail, is told of the audit trail
+    "audit_line_not_found": 404,
+    "erasure_not_found": 404,
+    "audit_line_not_sealed": 409,
+    "audit_not_purgeable": 409,
+    "audit_trail_damaged": 500,
+    "audit_horizon_went_back": 500,
+    # what an operator is told of institutions
+    "institution_exists": 409,
+    "institution_invalid": 422,
+    "institution_not_added": 409,
+    "institution_not_empty": 409,
+    "institution_state": 409,
     # us, and what stands behind us
     "internal_error": 500,
     "outcome_unknown": 503,
+    "ledger_degraded": 503,
+    "ledger_unavailable": 503,
+    "sealed_data_unreadable": 503,
     "unavailable": 503,
 }
 
@@ -164,6 +202,8 @@ def failure_of(error: BaseException) -> Failure:
             return _unavailable(error)
         case Unknown():
             return _unknown(error)
+        case SealBroken():
+            return _sealed()
         case HTTPException():
             return _http(error)
 
@@ -201,7 +241,7 @@ def _refused(error: Refused) -> Failure:
     return Failure(
         status=status,
         code=error.code,
-        message=error.message,
+        message=redact_text(error.message),
         details=error.details,
         headers=headers,
     )
@@ -211,9 +251,9 @@ def _unavailable(error: Unavailable) -> Failure:
     _log.warning("request_unavailable", system=error.system, error=str(error))
     retry = max(1, math.ceil(error.retry_after))
     return Failure(
-        status=STATUS_OF["unavailable"],
-        code="unavailable",
-        message="a part of the platform does not answer; nothing was done, try again later",
+        status=STATUS_OF[error.code],
+        code=error.code,
+        message=NOTHING_DONE[error.code],
         details={"retry_after": retry},
         headers={"Retry-After": str(retry)},
     )
@@ -229,6 +269,13 @@ def _unknown(error: Unknown) -> Failure:
         code="outcome_unknown",
         message="it may have happened; ask for its state, or repeat it with the same key",
         details={"reference": error.reference},
+    )
+
+
+def _sealed() -> Failure:
+    """Where it is was logged as it was noticed. No Retry-After: it stays so until somebody acts."""
+    return _plain(
+        "sealed_data_unreadable", "a record cannot be read just now; somebody was told"
     )
 
 

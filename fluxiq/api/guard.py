@@ -1,8 +1,8 @@
-"""Who may pass: API key, rate and permission, in this order of asking.
+"""Who may pass: API key or access token, rate and permission, in this order of asking.
 
 The allowance is counted before the permission is checked, so that a key cannot hammer on a door
-that it may not open. Two allowances are counted at once, the key's and its address's: a use that
-either refuses is counted in neither.
+that it may not open. Two allowances are counted at once, the key's (or the person's) and its
+address's: a use that either refuses is counted in neither.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,9 +12,10 @@ import structlog
 
 from fluxiq.api.contract import PUBLIC, Endpoint, Rate
 from fluxiq.api.local_limits import LocalLimits
+from fluxiq.domain.roles import OWN
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports import Clock, RateDecision
-from fluxiq.services.authenticate import Caller, authenticate
+from fluxiq.services.authenticate import Caller, authenticate, not_a_merchant
 from fluxiq.services.tenant import Tenant, Tenants
 from fluxiq.telemetry.metrics import Metrics
 
@@ -37,12 +38,16 @@ class Guard:
         self._local = LocalLimits(lambda: int(clock.now().timestamp() * 1000))
         self._away_until: dict[str, float] = {}
 
-    async def identify(self, authorization: str | None) -> Caller:
-        """Raises Refused("unauthorized")."""
+    async def identify(self, authorization: str | None, address: str) -> Caller:
+        """Raises Refused: unauthorized; address_not_allowed and institution_suspended, to whom has
+        a key that works.
+        """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise Refused("unauthorized", "send your API key as `Authorization: Bearer …`")
-        return await authenticate(self._tenants, token.strip())
+            raise Refused("unauthorized", "send your API key or token as `Authorization: Bearer …`")
+        caller = await authenticate(self._tenants, token.strip(), address)
+        caller.tenant.standing.check()
+        return caller
 
     async def count(self, caller: Caller, rate: Rate, address: str) -> RateDecision | None:
         """One use of the allowances of key and address; None where nothing is counted."""
@@ -52,13 +57,18 @@ class Guard:
         key, per_address = allowances(tenant, rate)
         return await self._ask(
             tenant,
-            [(f"{rate}:{caller.key_id}", key), (f"{rate}:address:{address}", per_address)],
+            [(f"{rate}:{caller.actor}", key), (f"{rate}:address:{address}", per_address)],
         )
 
     async def count_callback(self, tenant: Tenant, provider: str, address: str) -> RateDecision:
         """One use of an address's allowance: a stranger can spend his own only."""
         limit = tenant.rate_limits.callbacks_per_minute
         return await self._ask(tenant, [(f"callback:{provider}:{address}", limit)])
+
+    async def count_stranger(self, tenant: Tenant, address: str) -> RateDecision:
+        """One use of an address's allowance to log in or refresh, whether it succeeds or not."""
+        limit = tenant.rate_limits.logins_per_minute
+        return await self._ask(tenant, [(f"login:address:{address}", limit)])
 
     async def check_rate(self, caller: Caller, rate: Rate, address: str) -> None:
         """As `count`, where there is no response to carry its headers. Raises Refused."""
@@ -68,8 +78,12 @@ class Guard:
 
     @staticmethod
     def authorize(caller: Caller, endpoint: Endpoint) -> None:
-        """Raises Refused("forbidden") naming the permission that is missing."""
+        """Raises Refused("forbidden") naming the permission that is missing; and for people of the
+        institution where a merchant is asked for, whatever their role.
+        """
         require(caller, endpoint.permission)
+        if caller.belongs_to is None and not endpoint.institution:
+            raise not_a_merchant()
 
     async def _ask(self, tenant: Tenant, uses: _Uses) -> RateDecision:
         """Redis counts; while it is away, this process does, for as long as it takes."""
@@ -97,11 +111,19 @@ class Guard:
 
 
 def require(caller: Caller, permission: str) -> None:
-    """Raises Refused("forbidden") unless one of the caller's grants covers `permission`."""
+    """Raises Refused("forbidden") unless one of the caller's grants covers `permission`, and
+    password_change_required for a person whose password somebody else knows.
+    """
     assert permission != PUBLIC, "a public endpoint has nobody to ask"
+    if caller.user is not None and caller.user.must_change and permission != OWN:
+        raise Refused(
+            "password_change_required", "choose a password of your own: POST /api/v1/auth/password"
+        )
     if not caller.may(permission):
         raise Refused(
-            "forbidden", f"this key lacks {permission}", details={"permission": permission}
+            "forbidden",
+            f"this {'key' if caller.user is None else 'user'} lacks {permission}",
+            details={"permission": permission},
         )
 
 

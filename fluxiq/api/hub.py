@@ -5,7 +5,7 @@ owed, is its own affair (`fluxiq.api.live_client`).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -13,7 +13,7 @@ import trio
 from msgspec import Struct
 from prometheus_client import Gauge
 
-from fluxiq.api.live_client import LiveClient, event_frame, frame
+from fluxiq.api.live_client import KEY_OVER, SUSPENDED, LiveClient, event_frame, frame
 from fluxiq.errors import Refused
 
 WOKEN_AT_ONCE: Final = 32  # each writes to its socket, a quarter of a millisecond of a core
@@ -103,7 +103,11 @@ class Hub:
     # Who listens.
 
     def subscribe(
-        self, ispb: str, merchant_id: str, topics: Iterable[Topic] = (Topic.PAYMENTS,)
+        self,
+        ispb: str,
+        merchant_id: str,
+        topics: Iterable[Topic] = (Topic.PAYMENTS,),
+        actor: str = "",
     ) -> LiveClient:
         """A client, until its `with` block ends. Raises Refused("too_many_connections")."""
         clients = self._clients.setdefault((ispb, merchant_id), set())
@@ -112,7 +116,7 @@ class Hub:
                 "too_many_connections", f"at most {self.clients_max} connections per merchant"
             )
 
-        client = LiveClient(self, (ispb, merchant_id), self.queue_size)
+        client = LiveClient(self, (ispb, merchant_id), self.queue_size, actor)
         clients.add(client)
         self._connections.labels(institution=ispb).inc()
         self.want(client, topics)
@@ -137,6 +141,22 @@ class Hub:
             for client in clients:
                 client.close()
 
+    def close_institution(self, ispb: str) -> None:
+        """End the subscriptions of one institution: it was suspended. Twice is once."""
+        for client in self._clients_of(ispb):
+            client.close(SUSPENDED)
+
+    def actors(self, ispb: str) -> set[str]:
+        """Who listens in an institution: API keys and people."""
+        return {client.actor for client in self._clients_of(ispb)}
+
+    def close_actors(self, ispb: str, actors: Container[str]) -> int:
+        """End the subscriptions of keys that open nothing any more; returns how many."""
+        ended = [client for client in self._clients_of(ispb) if client.actor in actors]
+        for client in ended:
+            client.close(KEY_OVER)
+        return len(ended)
+
     def remove(self, client: LiveClient) -> None:
         """Forget a client; doing it twice is doing it once."""
         clients = self._clients.get(client.audience)
@@ -155,6 +175,14 @@ class Hub:
             published=self._published,
             delivered=self._delivered,
             refetches=self._refetches,
+        )
+
+    def _clients_of(self, ispb: str) -> Iterator[LiveClient]:
+        return (
+            client
+            for (owner, _), clients in self._clients.items()
+            if owner == ispb
+            for client in clients
         )
 
     def _listeners(self, ispb: str, merchant_id: str, topic: Topic) -> list[LiveClient]:

@@ -16,6 +16,19 @@ import trio
 from msgspec import Struct
 
 
+class Ending(Struct, frozen=True):
+    """Why a connection is closed, and the code that says so (RFC 6455, 7.4.2)."""
+
+    code: int
+    why: str
+
+
+GOING_AWAY: Final = Ending(1001, "the server stops")
+SUSPENDED: Final = Ending(4403, "institution_suspended")
+UNAUTHORIZED_CODE: Final = 4401
+KEY_OVER: Final = Ending(UNAUTHORIZED_CODE, "unauthorized")
+
+
 class Span(Struct, frozen=True):
     """Events numbered above `after`, up to and with `until`."""
 
@@ -42,13 +55,18 @@ class Refetch(Struct, frozen=True, kw_only=True, tag_field="type", tag="refetch"
 class LiveClient:
     """One client's queue. A context manager: leaving it unsubscribes.
 
-    Events are told from `begin` on. `topics` is the hub's to change.
+    Events are told from `begin` on. `topics` is the hub's to change. `actor` is whose key or
+    session it came in by, where that is known.
     """
 
-    def __init__(self, hub: Registry, audience: tuple[str, str], queue_size: int) -> None:
+    def __init__(
+        self, hub: Registry, audience: tuple[str, str], queue_size: int, actor: str = ""
+    ) -> None:
         self.audience = audience
+        self.actor = actor
         self.topics: frozenset[str] = frozenset()
         self.closed = False
+        self.ending = GOING_AWAY
         self._hub = hub
         self._queue_size = queue_size
         # Frames, with the number of the event that each tells.
@@ -129,8 +147,8 @@ class LiveClient:
         self._begun = self._behind = False
         self._back = None
 
-    def close(self) -> None:
-        self.closed = True
+    def close(self, ending: Ending = GOING_AWAY) -> None:
+        self.closed, self.ending = True, ending
         self._something.set()
 
     # For whoever writes to the client.

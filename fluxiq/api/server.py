@@ -9,6 +9,8 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
+from ssl import SSLContext
 from typing import Final
 
 import structlog
@@ -19,6 +21,7 @@ from hypercorn.trio.run import worker_serve
 from quart_trio import QuartTrio
 
 from fluxiq.api.errors import alone
+from fluxiq.api.server_tls import ServerTls
 from fluxiq.errors import StartRefused
 from fluxiq.settings import Http
 
@@ -27,6 +30,7 @@ Address = tuple[str, int]
 GRACE_SECONDS: Final = 10.0
 BACKLOG: Final = 1024
 KEEP_ALIVE_SECONDS: Final = 30.0  # also the time for a request's head
+HANDSHAKE_SECONDS: Final = 10.0  # of TLS
 MESSAGE_BYTES_MAX: Final = 64 * 1024  # what a websocket client may say at once
 
 SILENT_SECONDS: Final = 20  # then the kernel asks a peer whether it is still there
@@ -52,8 +56,14 @@ async def serve(
     the place to close the websocket hub.
     """
     try:
-        with bind(http.host, http.port) as listener:
-            await _serve(app, _config(grace_seconds), listener, on_stopping, task_status)
+        with ExitStack() as stack:
+            plain = stack.enter_context(bind(http.host, http.port))
+            config, secure = _config(grace_seconds), []
+            if http.tls.is_on:
+                config.tls = ServerTls(http.tls)
+                secure.append(stack.enter_context(bind(http.tls.host or http.host, http.tls.port)))
+            sockets = Sockets(secure, [plain], [])
+            await _serve(app, config, sockets, on_stopping, task_status)
     except BaseExceptionGroup as group:
         # Nested once per nursery, hypercorn's and ours; the supervisor wants to see the cause.
         cause = alone(group)
@@ -86,12 +96,12 @@ def bind(host: str, port: int) -> socket.socket:
 async def _serve(
     app: QuartTrio,
     config: Config,
-    listener: socket.socket,
+    sockets: Sockets,
     on_stopping: Callable[[], None],
     task_status: trio.TaskStatus[Address],
 ) -> None:
-    """As hypercorn's `serve`, on a socket that stays ours: it is closed however this ends."""
-    address = listener.getsockname()[:2]
+    """As hypercorn's `serve`, on sockets that stay ours: they are closed however this ends."""
+    address = sockets.insecure_sockets[0].getsockname()[:2]
     stopping = trio.Event()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_watch, stopping, on_stopping)
@@ -99,7 +109,7 @@ async def _serve(
             await worker_serve(
                 ASGIWrapper(app),
                 config,
-                sockets=Sockets([], [listener], []),
+                sockets=sockets,
                 shutdown_trigger=stopping.wait,
                 task_status=_Started(address, task_status),
             )
@@ -128,8 +138,18 @@ class _Started(trio.TaskStatus[list[str]]):
         self._task_status.started(self._address)
 
 
-def _config(grace_seconds: float) -> Config:
-    config = Config()
+class _Config(Config):
+    """Of hypercorn, with a context that we have made."""
+
+    tls: ServerTls | None = None
+
+    def create_ssl_context(self) -> SSLContext | None:
+        return self.tls
+
+
+def _config(grace_seconds: float) -> _Config:
+    config = _Config()
+    config.ssl_handshake_timeout = HANDSHAKE_SECONDS
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")
     config.loglevel = "WARNING"

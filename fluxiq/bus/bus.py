@@ -20,8 +20,10 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 CLOSE_SECONDS_MAX: Final = 5.0
+READING_IDLE_SECONDS_MAX: Final = 300.0  # after that a consumer that only reads is forgotten
 # JetStream's error numbers.
 _STREAM_NAME_IN_USE: Final = 10058
+_NOT_FOUND: Final = frozenset({10014, 10059})  # such a consumer, such a stream
 
 
 class _Totals(Struct):
@@ -180,10 +182,12 @@ class Bus:
         retention: Literal["limits", "interest", "workqueue"] = "limits",
         max_bytes: int = -1,
         replicas: int = 1,
+        kept: bool = False,
     ) -> None:
         """Have this stream, stored in files: create it, or change what may be changed.
 
-        `max_age` and `duplicate_window` are seconds.
+        `max_age` (0: for ever) and `duplicate_window` are seconds. Of a stream that is `kept`
+        nobody can delete or purge messages, and that cannot be taken back.
         """
         stream = {
             "name": name,
@@ -195,6 +199,8 @@ class Bus:
             "max_bytes": max_bytes,
             "duplicate_window": int(duplicate_window * NANOSECONDS),
             "num_replicas": replicas,
+            "deny_delete": kept,
+            "deny_purge": kept,
         }
 
         try:
@@ -231,6 +237,43 @@ class Bus:
         }
         request = {"stream_name": stream, "config": consumer}
         await self._administer(f"CONSUMER.DURABLE.CREATE.{stream}.{durable}", request)
+
+    @asynccontextmanager
+    async def reading(self, stream: str, subject: str) -> AsyncIterator[str]:
+        """The name of a consumer for the length of the block, with which everything that is under
+        `subject` can be fetched once, from the beginning; nothing has to be acknowledged.
+        """
+        consumer = {
+            "filter_subject": subject,
+            "ack_policy": "none",
+            "deliver_policy": "all",
+            "mem_storage": True,
+            "inactive_threshold": int(READING_IDLE_SECONDS_MAX * NANOSECONDS),
+        }
+        request = {"stream_name": stream, "config": consumer}
+        made = await self._administer(f"CONSUMER.CREATE.{stream}", request)
+
+        try:
+            yield made["name"]
+        finally:
+            # It would also go by itself, after a while.
+            with (
+                trio.move_on_after(CLOSE_SECONDS_MAX, shield=True),
+                suppress(Unavailable),
+            ):
+                await self.remove_consumer(stream, made["name"])
+
+    async def remove_consumer(self, stream: str, durable: str) -> None:
+        """Have no such consumer. Twice is once."""
+        try:
+            await self._administer(f"CONSUMER.DELETE.{stream}.{durable}", {})
+        except JetStreamRefused as error:
+            if error.number not in _NOT_FOUND:
+                raise
+
+    async def purge(self, stream: str, subject: str) -> None:
+        """Throw away the stream's messages under `subject` (wildcards `*` and `>`)."""
+        await self._administer(f"STREAM.PURGE.{stream}", {"filter": subject})
 
     # -- Health
 

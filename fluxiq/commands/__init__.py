@@ -12,6 +12,7 @@ from typing import Final
 
 import click
 
+from fluxiq.commands.private_process import keep_private
 from fluxiq.errors import FluxiqError
 
 INTERRUPTED = 130  # what shells make of SIGINT
@@ -44,7 +45,14 @@ FILES: Final[Mapping[str, tuple[str, ...]]] = {
     "breaker": ("breaker",),
     "jobs": ("jobs",),
     "dead_letters": ("dead-letters",),
+    "institution": ("institution",),
+    "user": ("user",),
+    "reconciliation": ("reconciliation",),
+    "retention": ("retention",),
+    "sealing": ("sealing",),
+    "privacy": ("privacy",),
     "ledger": ("ledger",),
+    "audit": ("audit",),
     "verify": ("verify",),
     "simulate": ("simulate",),
     "bench": ("bench",),
@@ -79,6 +87,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line."""
+    keep_private()
     try:
         _run()
     except FluxiqError as error:

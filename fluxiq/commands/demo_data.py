@@ -1,4 +1,5 @@
-"""The demo merchants: one in each declared institution, made once, their keys kept in `secrets/`.
+"""The demo merchants: one in each declared institution, made once, their keys kept in `secrets/`,
+and an owner of each for the apps, and one of the institution itself.
 
 Only for a platform with a simulator: a real one shows an API key once and keeps no copy.
 """
@@ -8,7 +9,10 @@ from pathlib import Path
 import msgspec
 
 from actors.platform import Platform
+from fluxiq.domain.roles import Role
 from fluxiq.services.enroll import enroll_merchant
+from fluxiq.services.operate_users import enroll_user
+from fluxiq.services.tenant import Tenant
 
 # Valid by their check digits, and belonging to nobody: the numbers of BACEN's own examples.
 # Companies: a natural person would have a limit at night, and a demo at 23:00 an end of its own.
@@ -16,6 +20,18 @@ _PEOPLE = (
     ("Café Aurora", "00038166000105", "Curitiba"),
     ("Livraria Boreal", "12ABC34501DE35", "Recife"),
 )
+
+
+# The owners: CPFs whose check digits are right, of examples that nobody has.
+_OWNER = ("Aurora dos Santos", "52998224725")
+_CHIEF = ("Bento de Oliveira", "11144477735")
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who logs in."""
+
+    document: str
+    password: str
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +42,8 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
     account_id: str
     pix_key: str
     api_key: str
+    owner: Person | None = None  # of the merchant; None in a directory of before there were people
+    chief: Person | None = None  # of the institution
 
 
 async def demo_logins(platform: Platform) -> list[Login]:
@@ -33,8 +51,13 @@ async def demo_logins(platform: Platform) -> list[Login]:
     file = _file(platform.directory.path)
     known = {login.ispb: login for login in read_logins(platform.directory.path)}
     for number, ispb in enumerate(platform.ispbs):
-        if ispb not in known:
-            known[ispb] = await _enroll(platform, ispb, number)
+        before = known.get(ispb)
+        if before is None:
+            before = await _enroll(platform, ispb, number)
+        if before.owner is None or before.chief is None:
+            before = await _with_people(platform, before)
+        if known.get(ispb) != before:
+            known[ispb] = before
             platform.directory.write(file, msgspec.json.encode(list(known.values())).decode())
     return [known[ispb] for ispb in platform.ispbs]
 
@@ -61,6 +84,25 @@ async def _enroll(platform: Platform, ispb: str, number: int) -> Login:
         pix_key=enrolled.pix_keys[0],
         api_key=enrolled.api_key,
     )
+
+
+async def _with_people(platform: Platform, login: Login) -> Login:
+    tenant = platform.tenants.get(login.ispb)
+    owner = await _person(tenant, *_OWNER, merchant_id=login.merchant_id)
+    chief = await _person(tenant, *_CHIEF, merchant_id=None)
+    return msgspec.structs.replace(login, owner=owner, chief=chief)
+
+
+async def _person(tenant: Tenant, name: str, document: str, *, merchant_id: str | None) -> Person:
+    _, password = await enroll_user(
+        tenant,
+        document=document,
+        name=name,
+        role=Role.OWNER,
+        merchant_id=merchant_id,
+        one_time=False,
+    )
+    return Person(document=document, password=password)
 
 
 def _file(data_dir: Path) -> Path:

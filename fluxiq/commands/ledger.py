@@ -69,5 +69,5 @@ async def _verify_alone(settings: config.Settings, *, deep: bool) -> list[dict[s
                 await trio.sleep(LOOK_SECONDS)
         return [
             await verify_institution(running.platform, one, deep=deep)
-            for one in settings.institutions
+            for one in running.platform.register.all()
         ]

@@ -44,5 +44,8 @@ def greeting(running: Running, logins: list[Login], seconds: float) -> str:
         lines.append(f"  {login.ispb}   {login.institution}: {login.merchant}")
         lines.append(f"             Authorization: Bearer {login.api_key}")
         lines.append(f"             account {login.account_id}, PIX key {login.pix_key}")
+        for word, one in (("owner", login.owner), ("institution's owner", login.chief)):
+            if one is not None:
+                lines.append(f"             {word} CPF {one.document}, password {one.password}")
     lines.append("See the tree with `.venv/bin/python run.py tree`. Ctrl-C stops in order.")
     return "\n".join(lines)

@@ -44,7 +44,8 @@ def describe_books(books: Books) -> str:
     lines = [
         f"posted {books.debits_posted} = {books.credits_posted} centavos, "
         f"held {books.debits_pending} = {books.credits_pending}, "
-        f"payouts under way {books.payouts_open}, notices unread {books.inbox_open}: "
+        f"payouts under way {books.payouts_open}, refunds under way {books.refunds_open}, "
+        f"notices unread {books.inbox_open}: "
         + ("the books balance" if balanced(books) else "THE BOOKS DO NOT BALANCE")
     ]
     return "\n  ".join([*lines, *books.mismatches])

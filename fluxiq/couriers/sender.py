@@ -19,7 +19,7 @@ from fluxiq.domain.records import Delivery, WebhookEndpoint
 from fluxiq.domain.webhook import secrets_of
 from fluxiq.domain.webhook_url import Place, parse_webhook_url
 from fluxiq.errors import Refused
-from fluxiq.http1 import HttpClient, NoAnswer, NotSent, Stream, secure
+from fluxiq.http1 import HttpClient, NoAnswer, NotSent, Stream, client_tls, secure
 from fluxiq.ports.webhooks import RESPONSE_BYTES_MAX
 from fluxiq.settings import Webhooks
 
@@ -133,7 +133,7 @@ class WebhookSender:
         if not place.is_secure:
             return stream
         # Reading the system's certificates takes milliseconds: once, and only where needed.
-        self._tls = self._tls or ssl.create_default_context()
+        self._tls = self._tls or client_tls()
         return await secure(stream, place.host, self._tls)
 
 

@@ -73,12 +73,14 @@ class IdPrefix(StrEnum):
     API_KEY = "key"
     REFUND = "ref"
     USER = "usr"
+    SESSION = "ses"
     MERCHANT = "mch"
     INSTITUTION = "ins"
     DELIVERY = "dlv"
     REQUEST = "req"
     JOB = "job"
     MED = "med"
+    INFRACTION = "inf"
 
 
 class EndToEndId(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,8 @@
 what is left of the payment is blocked, as far as the account's balance goes; such a cautionary
 block lasts 72 hours at most, then the report is closed as `expired`. Agreed: all or a part of what
 is blocked goes back to the payer (reason FR01), and the rest is the customer's again; otherwise all
-of it is.
+of it is. A return that the provider rejects is blocked again (`return_failed`), for as long as it
+takes until a person closes the report anew: agreed, it is returned once more; else it is released.
 
 A report is decided on paper before its money moves: stages say what was decided, `settled_at` that
 the ledger has done it. A crash between the two leaves a decided report for the sweep.
@@ -30,7 +31,9 @@ class MedReason(StrEnum):
 
 
 class MedStage(StrEnum):
-    """CREATED: its money is not blocked yet. The last four are decisions."""
+    """CREATED: its money is not blocked yet. The four before the last are decisions;
+    RETURN_FAILED: what was agreed could not be returned, and is blocked again.
+    """
 
     CREATED = "created"
     OPEN = "open"
@@ -39,15 +42,17 @@ class MedStage(StrEnum):
     DISAGREED = "disagreed"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    RETURN_FAILED = "return_failed"
 
 
 class MedStatus(StrEnum):
-    """What callers see, in DICT's words."""
+    """What callers see, in DICT's words; the last one is ours."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
     CLOSED = "closed"
     CANCELLED = "cancelled"
+    RETURN_FAILED = "return_failed"
 
 
 class MedEvent(StrEnum):
@@ -59,6 +64,7 @@ class MedEvent(StrEnum):
     DISAGREED = "disagreed"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    RETURN_FAILED = "return_failed"
 
 
 class MedReport(Struct, frozen=True, kw_only=True):
@@ -66,7 +72,8 @@ class MedReport(Struct, frozen=True, kw_only=True):
 
     `attempt` numbers the tries to block, each with its own `blocked_amount`: what the ledger has
     refused it refuses for ever. `refund_id` and `return_id` name the refund of an agreed one, of
-    `returned_amount`.
+    `returned_amount`; `failed_refund_id` the last one that the provider rejected, and with it the
+    block that took its place.
     """
 
     id: str  # med_…
@@ -77,7 +84,7 @@ class MedReport(Struct, frozen=True, kw_only=True):
     reason: MedReason
     details: str
     stage: MedStage
-    opened_by: str  # key_…
+    opened_by: str  # key_…, or the provider's link
     asked_by: str  # the merchant whose key that is: idempotency keys are its own
     created_at: datetime
     updated_at: datetime
@@ -89,6 +96,8 @@ class MedReport(Struct, frozen=True, kw_only=True):
     return_id: str | None = None
     returned_amount: int = 0
     settled_at: datetime | None = None
+    failed_refund_id: str | None = None
+    infraction_id: str | None = None  # the provider's report that it answers
 
 
 _S, _E = MedStage, MedEvent
@@ -103,6 +112,10 @@ TRANSITIONS: Final[Mapping[tuple[MedStage, MedEvent], MedStage]] = MappingProxyT
         (_S.ACKNOWLEDGED, _E.DISAGREED): _S.DISAGREED,
         (_S.ACKNOWLEDGED, _E.EXPIRED): _S.EXPIRED,
         (_S.ACKNOWLEDGED, _E.CANCELLED): _S.CANCELLED,
+        (_S.AGREED, _E.RETURN_FAILED): _S.RETURN_FAILED,
+        (_S.RETURN_FAILED, _E.AGREED): _S.AGREED,
+        (_S.RETURN_FAILED, _E.DISAGREED): _S.DISAGREED,
+        (_S.RETURN_FAILED, _E.CANCELLED): _S.CANCELLED,
     }
 )
 
@@ -118,6 +131,7 @@ PUBLIC_STATUS: Final[Mapping[MedStage, MedStatus]] = MappingProxyType(
         _S.DISAGREED: MedStatus.CLOSED,
         _S.EXPIRED: MedStatus.CLOSED,
         _S.CANCELLED: MedStatus.CANCELLED,
+        _S.RETURN_FAILED: MedStatus.RETURN_FAILED,
     }
 )
 

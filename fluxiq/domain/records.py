@@ -5,6 +5,7 @@ from enum import Enum, StrEnum
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 # ruff: noqa: PLC0414 - the ledger's records walk with the others, and live in files of their own
 from fluxiq.domain.ledger_records import AccountFilter as AccountFilter
@@ -16,6 +17,8 @@ from fluxiq.domain.ledger_records import Transfer as Transfer
 from fluxiq.domain.ledger_records import TransferFlags as TransferFlags
 from fluxiq.domain.ledger_statuses import CreateAccountStatus as CreateAccountStatus
 from fluxiq.domain.ledger_statuses import TransferStatus as TransferStatus
+from fluxiq.domain.med import MedReason
+from fluxiq.errors import Refused
 
 Json = dict[str, Any]
 
@@ -32,7 +35,12 @@ class Merchant(Struct, frozen=True, kw_only=True):
 
 
 class ApiKey(Struct, frozen=True, kw_only=True):
-    """A merchant's key; of its text only the keyed hash and the last four characters are stored."""
+    """A merchant's key; of its text only the keyed hash and the last four characters are stored.
+
+    `networks` are those it works from, in CIDR notation; none: from anywhere. `owner_id` is the
+    person who made it, or whose key did, for whom it counts where two people are asked for.
+    `replaced_by` took its place: until `expires_at` both work.
+    """
 
     id: str  # key_…
     merchant_id: str
@@ -43,6 +51,26 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     revoked_at: datetime | None = None
     expires_at: datetime | None = None  # None: never
     last_characters: str = ""  # unknown of keys from before these were kept
+    is_test: bool = False
+    networks: tuple[str, ...] = ()
+    owner_id: str | None = None
+    replaced_by: str | None = None
+
+    def require_replaceable(self, now: datetime) -> None:
+        """Raises Refused("api_key_over"): a key is replaced once, and while it works."""
+        if self.replaced_by is not None or not self.works_at(now):
+            raise Refused(
+                "api_key_over",
+                "the key is revoked, expired or replaced already",
+                details={"replaced_by": self.replaced_by},
+            )
+
+    def replaced(self, by: str, now: datetime, until: datetime) -> "ApiKey":
+        """The same key, which works until `until` and never again; revoked where that is over."""
+        ended = replace(self, replaced_by=by)
+        if until <= now:
+            return replace(ended, revoked_at=now)
+        return replace(ended, expires_at=min(until, self.expires_at or until))
 
     def works_at(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
@@ -91,8 +119,13 @@ class ChargeStatus(StrEnum):
     REFUNDED = "refunded"
 
 
+STATIC_TXID_LENGTH_MAX = 25  # BACEN, Manual de Padrões para Iniciação do Pix
+
+
 class Charge(Struct, frozen=True, kw_only=True):
-    """A request to be paid: one BR Code, matched by its txid (25 characters, static code)."""
+    """A request to be paid: one BR Code, matched by its txid. One of 26 characters and more is that
+    of a charge that the provider hosts (dynamic code); a static code holds 25.
+    """
 
     id: str  # chg_…
     merchant_id: str
@@ -110,6 +143,10 @@ class Charge(Struct, frozen=True, kw_only=True):
     end_to_end_id: str | None = None
     refunded_amount: int = 0  # of completed refunds
     metadata: Json = {}
+
+    @property
+    def has_location(self) -> bool:
+        return len(self.txid) > STATIC_TXID_LENGTH_MAX
 
 
 class ReceiptReason(StrEnum):
@@ -204,7 +241,8 @@ class RefundReason(StrEnum):
 
 class Refund(Struct, frozen=True, kw_only=True):
     """All or a part of a receipt, given back to its payer. `end_to_end_id` is the receipt's;
-    `charge_id` the charge that the receipt paid, if it paid one.
+    `charge_id` the charge that the receipt paid, if it paid one; `med_report_id` the fraud report
+    that had it returned.
     """
 
     id: str  # ref_…
@@ -222,6 +260,7 @@ class Refund(Struct, frozen=True, kw_only=True):
     failure_code: str | None = None  # ours, from domain.reasons
     reason_code: str | None = None  # BACEN's
     metadata: Json = {}
+    med_report_id: str | None = None
 
     @property
     def order_id(self) -> str:
@@ -248,13 +287,24 @@ class NoticeKind(Enum):
     CONFIRMED = "confirmed"
     REJECTED = "rejected"
     RETURNED = "returned"
+    INFRACTION = "infraction"
+    INFRACTION_WITHDRAWN = "infraction_withdrawn"
+
+
+class SaidInfraction(Struct, frozen=True, kw_only=True):
+    """What another institution reports of a payment; `number` is the provider's name for it."""
+
+    number: str
+    reason: MedReason
+    details: str = ""
 
 
 class Notice(Struct, frozen=True, kw_only=True):
     """One thing a provider said. `event_id` is the provider's own, unique per thing said.
 
     Of an order that ended, `end_to_end_id` is the order's id: a refund's is its return id (D…).
-    RETURNED: `amount` of the payout `end_to_end_id` came back as `return_id`.
+    RETURNED: `amount` of the payout `end_to_end_id` came back as `return_id`. Of an infraction,
+    `end_to_end_id` is the payment that it is about, and no amount is said: it is 0.
     """
 
     event_id: str
@@ -268,6 +318,7 @@ class Notice(Struct, frozen=True, kw_only=True):
     reason_code: str | None = None
     return_id: str | None = None
     payer_message: str | None = None  # what the payer wrote beside the money
+    infraction: SaidInfraction | None = None
 
 
 class InboxEntry(Struct, frozen=True, kw_only=True):
@@ -330,6 +381,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     attempt: int
     reference: str | None  # the end-to-end id whose walk it belongs to
     attempts_before: int = 0  # those before it was asked to be sent again
+    created_at: datetime | None = None  # its event's
 
     @property
     def try_number(self) -> int:
@@ -345,6 +397,7 @@ class OutboxEntry(Struct, frozen=True, kw_only=True):
     reference: str
     body: bytes
     attempt: int
+    due_at: datetime | None = None
 
 
 class Room(StrEnum):

@@ -38,6 +38,7 @@ EVENT_TYPES = frozenset(
         "pix.med.cancelled",
         "pix.med.closed",
         "pix.med.opened",
+        "pix.med.return_failed",
         "pix.payout.cancelled",
         "pix.payout.confirmed",
         "pix.payout.failed",

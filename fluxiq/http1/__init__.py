@@ -5,7 +5,15 @@ Why not httpx: one POST over a warm connection cost 1.51 ms of CPU with httpx, 0
 Framing is llhttp's; this package adds connections, limits and deadlines, and nothing else.
 """
 
-from fluxiq.http1.client import HttpClient, NoAnswer, NotSent, Stream, secure, tcp_connector
+from fluxiq.http1.client import (
+    HttpClient,
+    NoAnswer,
+    NotSent,
+    Stream,
+    client_tls,
+    secure,
+    tcp_connector,
+)
 from fluxiq.http1.messages import Request, Response
 from fluxiq.http1.server import Limits, bind, port_of, serve_http
 
@@ -18,6 +26,7 @@ __all__ = [
     "Response",
     "Stream",
     "bind",
+    "client_tls",
     "port_of",
     "secure",
     "serve_http",

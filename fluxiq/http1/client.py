@@ -146,6 +146,15 @@ def tcp_connector(host: str, port: int, tls: ssl.SSLContext | None = None) -> Co
     return connect
 
 
+def client_tls(cafile: str | None = None) -> ssl.SSLContext:
+    """TLS 1.2 at least, whatever the system's configuration allows; `cafile` None: its authorities.
+    Raises OSError for a file that cannot be used.
+    """
+    context = ssl.create_default_context(cafile=cafile)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
 async def secure(
     stream: trio.SocketStream, host: str, tls: ssl.SSLContext
 ) -> trio.SSLStream[trio.SocketStream]:

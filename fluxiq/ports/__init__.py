@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fluxiq.domain.limits import Bounds
+from fluxiq.domain.reconciliation import Flow, StatementLine, Window
 from fluxiq.domain.records import (
     Account,
     ApiKey,
@@ -34,6 +35,9 @@ from fluxiq.domain.records import (
     TransferStatus,
 )
 from fluxiq.domain.token_bucket import BucketSize, Spent
+from fluxiq.ports.fraud_desk import FraudDesk
+from fluxiq.ports.locations import Locations
+from fluxiq.ports.origin import Origin, origin
 
 
 class Clock(Protocol):
@@ -87,6 +91,13 @@ class OrderAnswer(Struct, frozen=True, kw_only=True):
     reason_code: str | None = None  # BACEN's, when rejected
 
 
+class StatementPage(Struct, frozen=True, kw_only=True):
+    """Some lines of a statement; `next_cursor` asks for those that follow, None after the last."""
+
+    lines: tuple[StatementLine, ...]
+    next_cursor: str | None = None
+
+
 class Callback(Struct, frozen=True, kw_only=True):
     """A call that claims to be a provider's. Names of `headers` are in lower case; of one that is
     there twice, the values stand behind each other as RFC 9110 (5.3) joins them.
@@ -96,9 +107,11 @@ class Callback(Struct, frozen=True, kw_only=True):
     body: bytes
     remote: str = ""  # the address that connected to us: the provider's, or a proxy of ours
     query: str = ""  # as sent, without the question mark
+    # The client's (DER), where the connection ended with us and one of our authorities issued it.
+    certificate: bytes | None = None
 
 
-class Provider(Directory, Protocol):
+class Provider(Directory, FraudDesk, Locations, Protocol):
     """One gateway connection to a PIX provider."""
 
     async def send(self, payout: Payout) -> OrderAnswer:
@@ -113,6 +126,15 @@ class Provider(Directory, Protocol):
     async def enquire(self, order_id: str) -> OrderAnswer:
         """What became of an order: a payment's by its end-to-end id, a refund's by its return id.
         Raises Unavailable.
+        """
+
+    @property
+    def statement_flows(self) -> frozenset[Flow]:
+        """Of which its statement has every line, so that one that is not there is missing."""
+
+    async def statement(self, window: Window, cursor: str) -> StatementPage:
+        """What settled in `window`, a page of it; the first one has an empty cursor, any other one
+        that a page named. Raises Unavailable, also for a page that cannot be read.
         """
 
     def verify_callback(self, callback: Callback, now: datetime) -> None:
@@ -178,6 +200,7 @@ class ChargeOpening(Struct, frozen=True, kw_only=True):
     event: Event
     response: bytes  # what a replay of the idempotency key answers
     idempotency: Idempotency | None
+    origin: Origin = field(default_factory=origin)
 
 
 class PayoutOpening(Struct, frozen=True, kw_only=True):
@@ -187,6 +210,7 @@ class PayoutOpening(Struct, frozen=True, kw_only=True):
     idempotency: Idempotency
     steps: tuple[Step, ...]
     bounds: Bounds | None = None
+    origin: Origin = field(default_factory=origin)
 
 
 class Fresh(Struct, frozen=True):
@@ -229,6 +253,7 @@ class HoldSettled(Struct, frozen=True, kw_only=True):
     response: bytes  # what a replay answers: the envelope, or the refusal when the hold has one
     order: OutboxDraft | None  # None when refused
     steps: tuple[Step, ...]
+    origin: Origin = field(default_factory=origin)
 
 
 class NoticeRecorded(Struct, frozen=True, kw_only=True):
@@ -237,6 +262,7 @@ class NoticeRecorded(Struct, frozen=True, kw_only=True):
     entry: InboxEntry
     message: OutboxDraft
     steps: tuple[Step, ...]
+    origin: Origin = field(default_factory=origin)
 
 
 class ReceiptContext(Struct, frozen=True, kw_only=True):
@@ -285,6 +311,8 @@ class Books(Struct, frozen=True, kw_only=True):
     credits_pending: int
     payouts_open: int
     payouts_by_stage: Mapping[str, int]
+    refunds_open: int
+    refunds_by_stage: Mapping[str, int]
     inbox_open: int
     mismatches: tuple[str, ...]  # payments whose record and ledger disagree, in words
 

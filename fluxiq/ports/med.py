@@ -19,7 +19,9 @@ class MedOpening(Struct, frozen=True, kw_only=True):
 
 
 class MedExists(Struct, frozen=True):
-    """The payment has a report that is not settled: nothing was written."""
+    """The payment has a report that is not settled, or the infraction has one: nothing was
+    written. `report_id` is empty where that one was settled in this moment.
+    """
 
     report_id: str
 
@@ -60,11 +62,17 @@ class MedReports(Protocol):
 
     async def find(self, report_id: str) -> MedReport | None: ...
 
+    async def find_of_infraction(self, infraction_id: str) -> MedReport | None:
+        """The report that answers an infraction, once there is one."""
+
     async def page(self, wanted: MedWanted, page: Page) -> tuple[list[MedReport], int]:
         """A page of reports, newest first, and how many there are in all."""
 
     async def unfinished(self, before: datetime, limit: int) -> Sequence[MedReport]:
         """Those not blocked yet, or decided and not settled, and left so since `before`."""
+
+    async def rejected_returns(self, before: datetime, limit: int) -> Sequence[Refund]:
+        """Refunds that failed before `before`, and whose reports do not say so yet."""
 
     async def overdue(self, now: datetime, limit: int) -> Sequence[MedReport]:
         """Those still analysed whose block has lasted as long as it may."""

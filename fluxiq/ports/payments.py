@@ -19,6 +19,7 @@ from fluxiq.ports import (
     Replay,
     Running,
 )
+from fluxiq.ports.jobs import NewJob
 
 
 class ChargesWanted(Struct, frozen=True, kw_only=True):
@@ -49,6 +50,7 @@ class ChargeCancelling(Struct, frozen=True, kw_only=True):
     event: Event
     response: bytes  # what a replay of the idempotency key answers
     idempotency: Idempotency | None
+    jobs: tuple[NewJob, ...] = ()  # what is left to be done about it
 
 
 class NotPending(Struct, frozen=True):

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fluxiq.domain.records import Event
 from fluxiq.domain.transfer import BookTransfer, TransferLifeStatus, TransferStage
 from fluxiq.ports import Idempotency, Opening, Page
+from fluxiq.ports.origin import Origin, origin
 
 
 class TransferOpening(Struct, frozen=True, kw_only=True):
@@ -16,25 +17,28 @@ class TransferOpening(Struct, frozen=True, kw_only=True):
 
     transfer: BookTransfer
     idempotency: Idempotency
+    origin: Origin = field(default_factory=origin)
 
 
 class TransferMoved(Struct, frozen=True, kw_only=True):
     """A transfer as it is once it has left the stage `before`, with all that follows from it.
 
-    `response` answers the idempotency key, where the transfer leaves CREATED: the envelope, or the
-    refusal when it has `refused`.
+    `events` tell its end: to who made it, and to the merchant that it went to. `response` answers
+    the idempotency key, where the transfer leaves CREATED: the envelope, or the refusal when it has
+    `refused`.
     """
 
     transfer: BookTransfer
     before: TransferStage
     actor: str
-    event: Event | None = None
+    events: tuple[Event, ...] = ()
     response: bytes | None = None
     refused: bool = False
+    origin: Origin = field(default_factory=origin)
 
 
 class Moved(Struct, frozen=True, kw_only=True):
-    """Whether it did leave that stage, or somebody else was quicker; and who is owed the event."""
+    """Whether it did leave that stage, or somebody else was quicker; and who is owed an event."""
 
     happened: bool
     endpoint_ids: tuple[str, ...] = ()
@@ -56,7 +60,7 @@ class Transfers(Protocol):
     async def open(self, opening: TransferOpening) -> Opening: ...
 
     async def move(self, moved: TransferMoved) -> Moved:
-        """Change the record if it is still in the stage `before`; record, audit line, event and
+        """Change the record if it is still in the stage `before`; record, audit line, events and
         answer are written together or not at all.
         """
 

@@ -14,6 +14,7 @@ from msgspec import Meta, Raw, Struct
 from fluxiq.providers.order_messages import (
     NOTICES_PER_CALL_MAX,
     STORABLE,
+    InfractionNotice,
     Key,
     OutcomeNotice,
     ReturnNotice,
@@ -66,10 +67,11 @@ class Pix(Struct, frozen=True, kw_only=True):
 
 
 class PixCallback(Struct, frozen=True, kw_only=True):
-    """One call: one thing said, or many. `payments` and `returns` are of our contract, for PSPs
-    that can say them; of those that cannot, we ask what became of an order.
+    """One call: one thing said, or many. `payments`, `returns` and `infractions` are of our
+    contract, for PSPs that can say them; of those that cannot, we ask what became of an order.
     """
 
     pix: Annotated[tuple[Pix, ...], Meta(max_length=NOTICES_PER_CALL_MAX)] = ()
     payments: Annotated[tuple[OutcomeNotice, ...], Meta(max_length=NOTICES_PER_CALL_MAX)] = ()
     returns: Annotated[tuple[ReturnNotice, ...], Meta(max_length=NOTICES_PER_CALL_MAX)] = ()
+    infractions: Annotated[tuple[InfractionNotice, ...], Meta(max_length=NOTICES_PER_CALL_MAX)] = ()

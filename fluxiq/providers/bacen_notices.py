@@ -15,7 +15,7 @@ from fluxiq.providers.notice_fields import (
     payer_of,
     return_id_of,
 )
-from fluxiq.providers.order_notices import outcome_of, return_of
+from fluxiq.providers.order_notices import infraction_of, outcome_of, return_of
 
 _ENDED = {
     RefundStatus.DONE: NoticeKind.CONFIRMED,
@@ -32,23 +32,24 @@ def parse_notices(body: bytes, unit: AmountUnit = AmountUnit.REAIS) -> list[Noti
     of the culprit (`pix[0].devolucoes[1].valor`); then none counts.
     """
     said = decoded(_CALLBACK, body)
-    if not (said.pix or said.payments or said.returns):
+    if not (said.pix or said.payments or said.returns or said.infractions):
         raise Refused(CODE, "nothing was said", field="pix")
 
     notices: list[Notice] = []
     for index, pix in enumerate(said.pix):
         path = f"pix[{index}]"
-        notices.append(_receipt(pix, path, unit))
+        notices.append(receipt_of(pix, path, unit))
         for number, refund in enumerate(pix.devolucoes):
             if refund.status in _ENDED:
-                notices.append(_refund_end(refund, f"{path}.devolucoes[{number}]", unit))
+                notices.append(refund_end_of(refund, f"{path}.devolucoes[{number}]", unit))
 
     notices += [outcome_of(one, f"payments[{at}]") for at, one in enumerate(said.payments)]
     notices += [return_of(one, f"returns[{at}]") for at, one in enumerate(said.returns)]
+    notices += [infraction_of(one, f"infractions[{at}]") for at, one in enumerate(said.infractions)]
     return notices
 
 
-def _receipt(said: Pix, path: str, unit: AmountUnit) -> Notice:
+def receipt_of(said: Pix, path: str, unit: AmountUnit) -> Notice:
     return Notice(
         event_id=said.endToEndId,
         kind=NoticeKind.RECEIVED,
@@ -62,7 +63,7 @@ def _receipt(said: Pix, path: str, unit: AmountUnit) -> Notice:
     )
 
 
-def _refund_end(said: Refund, path: str, unit: AmountUnit) -> Notice:
+def refund_end_of(said: Refund, path: str, unit: AmountUnit) -> Notice:
     return_id = return_id_of(said.rtrId, f"{path}.rtrId")
     at = said.horario.liquidacao or said.horario.solicitacao
     return Notice(

@@ -1,6 +1,5 @@
 """Opens gateway connections: which adapter, where, proving what to whom."""
 
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
@@ -8,11 +7,10 @@ from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
-import structlog
 from msgspec import Struct
 
 from fluxiq.errors import StartRefused
-from fluxiq.http1 import HttpClient, tcp_connector
+from fluxiq.http1 import HttpClient, client_tls, tcp_connector
 from fluxiq.ports import Provider
 from fluxiq.providers.access_token import AccessTokens
 from fluxiq.providers.bacen_psp import BacenPspProvider
@@ -25,9 +23,6 @@ from fluxiq.providers.tls import MutualTls
 from fluxiq.settings_providers import ProviderLink, Psp, Token
 
 TOKEN_CONNECTIONS_MAX: Final = 1
-EXPIRY_DAYS_WARNED: Final = 30
-
-_log = structlog.get_logger("fluxiq.providers")
 
 
 class ProviderAddress(Struct, frozen=True, kw_only=True):
@@ -60,16 +55,13 @@ class GatewayConnection:
     def __init__(
         self,
         provider: GuardedProvider,
-        name: str,
         tls: MutualTls | None = None,
         clients: tuple[HttpClient, ...] = (),
     ) -> None:
         self.provider = provider
-        self._name = name
         self._tls = tls
         self._identity = None if tls is None else tls.identity
         self._clients = clients
-        self._warned_of: int | None = None
 
     def refresh(self) -> None:
         """Let go of connections that were opened with a certificate which has been replaced; new
@@ -82,20 +74,8 @@ class GatewayConnection:
             client.renew()
 
     def certificate_days_left(self, now: datetime) -> float | None:
-        """Until ours expires; None where we show none. Warns once for each of the last days."""
-        if self._identity is None:
-            return None
-        left = self._identity.days_left(now)
-        day = int(left // 1)
-        if day <= EXPIRY_DAYS_WARNED and day != self._warned_of:
-            self._warned_of = day
-            _log.warning(
-                "provider_certificate_expires",
-                provider=self._name,
-                days_left=day,
-                expires_at=self._identity.expires_at.isoformat(),
-            )
-        return left
+        """Until ours expires; None where we show none. The certificate watch says so in time."""
+        return None if self._identity is None else self._identity.days_left(now)
 
 
 @asynccontextmanager
@@ -106,22 +86,22 @@ async def open_provider(
     is weather. `seconds_max` limits each call. Raises StartRefused for an address that cannot be
     one, and for files that cannot be used.
     """
-    link, name = address.link, _name(address)
-    guard = partial(GuardedProvider, limits=link.limits, name=name, watcher=watcher)
+    link = address.link
+    guard = partial(GuardedProvider, limits=link.limits, name=_name(address), watcher=watcher)
     async with AsyncExitStack() as stack:
         if link.psp is None:
             provider = await _simulator(stack, address, seconds_max)
-            yield GatewayConnection(guard(provider), name)
+            yield GatewayConnection(guard(provider))
             return
         provider, tls, clients = await _bacen_psp(stack, address, link.psp, seconds_max)
-        yield GatewayConnection(guard(provider), name, tls, clients)
+        yield GatewayConnection(guard(provider), tls, clients)
 
 
 async def _simulator(
     stack: AsyncExitStack, address: ProviderAddress, seconds_max: float
 ) -> Provider:
     place = _place(address.url)
-    tls = ssl.create_default_context() if place.is_secure else None
+    tls = client_tls() if place.is_secure else None
     connect = tcp_connector(place.host, place.port, tls)
     connections = address.link.limits.connections_max
     client = HttpClient(connect, place.host_header, connections_max=connections)
@@ -130,6 +110,7 @@ async def _simulator(
         ispb=address.ispb,
         signature=HmacSignature(address.secret),
         seconds_max=seconds_max,
+        dynamic_codes=address.link.dynamic_codes,
     )
 
 
@@ -158,6 +139,7 @@ async def _bacen_psp(
         verify=verification(link.callback),
         tokens=tokens,
         seconds_max=seconds_max,
+        dynamic_codes=link.dynamic_codes,
     )
     return provider, tls, tuple(clients)
 

@@ -13,10 +13,13 @@ import structlog
 import trio
 
 from fluxiq.domain.circuit import Circuit, CircuitPolicy, CircuitState
+from fluxiq.domain.infraction import InfractionStatus
+from fluxiq.domain.reconciliation import Flow, Window
 from fluxiq.domain.records import Notice, Payout, Recipient, Refund
 from fluxiq.domain.token_bucket import Bucket, BucketSize, refilled, spend
 from fluxiq.errors import Refused, Unavailable, Unknown
-from fluxiq.ports import Callback, OrderAnswer, Provider
+from fluxiq.ports import Callback, OrderAnswer, Provider, StatementPage
+from fluxiq.ports.locations import LocationWanted
 from fluxiq.settings_providers import LinkLimits
 
 T = TypeVar("T")
@@ -72,6 +75,52 @@ class GuardedProvider:
 
     async def look_up(self, key: str) -> Recipient | None:
         return await self._pass("look_up", lambda: self._inner.look_up(key))
+
+    @property
+    def statement_flows(self) -> frozenset[Flow]:
+        return self._inner.statement_flows
+
+    async def statement(self, window: Window, cursor: str) -> StatementPage:
+        """Held back as every call is while the breaker is not closed, but no probe, and its
+        failures do not count: payments do not stop because a listing does not come.
+        """
+        try:
+            if self.circuit.state is not CircuitState.CLOSED:
+                raise self._left_alone(PROBE_SECONDS)
+            await self._pace()
+        except Unavailable:
+            self._watcher.called("statement", "held_back")
+            raise
+        try:
+            page = await self._inner.statement(window, cursor)
+        except Unavailable:
+            self._watcher.called("statement", "unavailable")
+            raise
+        self._watcher.called("statement", "answered")
+        return page
+
+    @property
+    def offers_locations(self) -> bool:
+        return self._inner.offers_locations
+
+    async def open_location(self, wanted: LocationWanted) -> str:
+        return await self._pass("open_location", lambda: self._inner.open_location(wanted))
+
+    async def close_location(self, txid: str) -> None:
+        await self._pass("close_location", lambda: self._inner.close_location(txid))
+
+    async def acknowledge_infraction(self, number: str) -> InfractionStatus | None:
+        return await self._pass(
+            "acknowledge_infraction", lambda: self._inner.acknowledge_infraction(number)
+        )
+
+    async def close_infraction(self, number: str, *, agreed: bool) -> InfractionStatus | None:
+        return await self._pass(
+            "close_infraction", lambda: self._inner.close_infraction(number, agreed=agreed)
+        )
+
+    async def find_infraction(self, number: str) -> InfractionStatus | None:
+        return await self._pass("find_infraction", lambda: self._inner.find_infraction(number))
 
     def verify_callback(self, callback: Callback, now: datetime) -> None:
         """Not a call of ours: neither counted nor held back."""

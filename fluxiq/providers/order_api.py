@@ -13,11 +13,12 @@ import trio
 from fluxiq.domain.identifiers import is_return_id
 from fluxiq.domain.keys import classify
 from fluxiq.domain.money import reais
+from fluxiq.domain.reconciliation import Flow, Window
 from fluxiq.domain.records import Payout, Recipient, Refund
 from fluxiq.domain.refund import BACEN_CODE
-from fluxiq.errors import Unavailable, Unknown
+from fluxiq.errors import Refused, Unavailable, Unknown
 from fluxiq.http1 import HttpClient, NoAnswer, NotSent, Response
-from fluxiq.ports import OrderAnswer
+from fluxiq.ports import OrderAnswer, StatementPage
 from fluxiq.providers.order_messages import (
     ErrorReply,
     OrderReply,
@@ -25,10 +26,11 @@ from fluxiq.providers.order_messages import (
     PaymentOrder,
     RefundOrder,
 )
+from fluxiq.providers.statements import Read, read_statement, statement_query
 
 # Said by the provider itself (not by something on the way, which may have passed the order on),
 # these mean that it was turned away unread.
-_TURNED_AWAY = frozenset({401, 403, 404, 405, 413, 415, 429, 503})
+TURNED_AWAY = frozenset({401, 403, 404, 405, 413, 415, 429, 503})
 _REFUSED = frozenset({400, 422})
 _OK, _ACCEPTED, _UNAUTHORIZED, _NOT_FOUND = 200, 202, 401, 404
 _RETRY_SECONDS_MAX = 300.0
@@ -58,6 +60,9 @@ class OrderApi:
         payments_path: str = "/payments",
         refunds_path: str = "/refunds",
         directory_path: str = "/dict",
+        infractions_path: str = "/infractions",
+        charges_path: str = "",
+        statement_path: str = "/statement",
         unauthorised: Callable[[Mapping[str, str]], None] = _nothing,
     ) -> None:
         self._client = client
@@ -67,6 +72,9 @@ class OrderApi:
         self._payments_path = payments_path
         self._refunds_path = refunds_path
         self._directory_path = directory_path
+        self._infractions_path = infractions_path
+        self._charges_path = charges_path
+        self._statement_path = statement_path
         self._unauthorised = unauthorised
 
     async def send(self, payout: Payout) -> OrderAnswer:
@@ -100,7 +108,7 @@ class OrderApi:
         """
         path = self._refunds_path if is_return_id(order_id) else self._payments_path
         response = await self._ask(f"{path}/{order_id}")
-        reply = _decode(response, _ORDER) if response.status in {_OK, _NOT_FOUND} else None
+        reply = decode_whole(response, _ORDER) if response.status in {_OK, _NOT_FOUND} else None
         if reply is None or (reply.state == "not_found") != (response.status == _NOT_FOUND):
             raise self._turned_away(response)
         return OrderAnswer(state=reply.state, reason_code=reply.reason_code)
@@ -109,9 +117,9 @@ class OrderApi:
         """Who owns a key; None when nobody does. Raises Unavailable, Refused `invalid_pix_key`."""
         kind, normalised = classify(key)
         response = await self._ask(f"{self._directory_path}/{quote(normalised, safe='')}")
-        if response.status == _NOT_FOUND and _decode(response, _ERROR) is not None:
+        if response.status == _NOT_FOUND and decode_error(response) is not None:
             return None
-        owner = _decode(response, _OWNER) if response.status == _OK else None
+        owner = decode_whole(response, _OWNER) if response.status == _OK else None
         if owner is None:
             raise self._turned_away(response)
         return Recipient(
@@ -122,6 +130,26 @@ class OrderApi:
             ispb=owner.ispb,
         )
 
+    @property
+    def statement_flows(self) -> frozenset[Flow]:
+        return frozenset(Flow)
+
+    async def statement(self, window: Window, cursor: str) -> StatementPage:
+        """A page of the statement: all flows in one, by the number of the page."""
+        return await self._page(self._statement_path, window, int(cursor or "0"), read_statement)
+
+    async def _page(self, path: str, window: Window, number: int, read: Read) -> StatementPage:
+        """Page `number` of a listing. Raises Unavailable, also when it makes no sense."""
+        response = await self._ask(f"{path}?{statement_query(window, number)}")
+        if response.status != _OK or not response.complete:
+            raise self._turned_away(response)
+        try:
+            return read(response.body, number)
+        except Refused as refused:
+            where = refused.details.get("field", "body")
+            text = f"its statement cannot be read: {where}: {refused.message}"
+            raise Unavailable(self._name, text, retry_after=60.0) from None
+
     async def _order(self, target: str, order_id: str, body: bytes) -> OrderAnswer:
         """Post an order, and read what the provider decides of it at once."""
         try:
@@ -131,12 +159,12 @@ class OrderApi:
         except NoAnswer as error:
             raise Unknown(self._name, order_id, str(error)) from None
 
-        why = _decode(response, _ERROR)
-        if why is not None and response.status in _TURNED_AWAY:
+        why = decode_error(response)
+        if why is not None and response.status in TURNED_AWAY:
             raise self._turned_away(response)
         if why is not None and response.status in _REFUSED:
             return OrderAnswer(state="rejected", reason_code=why.reason_code)
-        reply = _decode(response, _ORDER) if response.status in {_OK, _ACCEPTED} else None
+        reply = decode_whole(response, _ORDER) if response.status in {_OK, _ACCEPTED} else None
         if reply is None or reply.state == "not_found":
             text = f"answered {response.status} with nothing that decides"
             raise Unknown(self._name, order_id, text)
@@ -168,7 +196,7 @@ class OrderApi:
         return response
 
     def _turned_away(self, response: Response) -> Unavailable:
-        why = _decode(response, _ERROR)
+        why = decode_error(response)
         text = f"answered {response.status}" + (f": {why.message}" if why else "")
         return Unavailable(self._name, text, retry_after=_retry_after(response))
 
@@ -181,7 +209,12 @@ def _retry_after(response: Response) -> float:
     return min(max(float(said[:9]), 1.0), _RETRY_SECONDS_MAX)
 
 
-def _decode(response: Response, decoder: "msgspec.json.Decoder[T]") -> T | None:
+def decode_error(response: Response) -> ErrorReply | None:
+    """What the provider itself says went wrong; None when it is somebody else who speaks."""
+    return decode_whole(response, _ERROR)
+
+
+def decode_whole(response: Response, decoder: "msgspec.json.Decoder[T]") -> T | None:
     """The record in a whole answer, None when it is something else."""
     if not response.complete:
         return None

@@ -6,7 +6,7 @@ decimal strings); outcomes of orders, which that standard leaves out, come besid
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -20,6 +20,7 @@ Reais = Annotated[str, Meta(max_length=13)]
 Moment = Annotated[datetime, Meta(tz=True)]
 Key = Annotated[str, Meta(min_length=1, max_length=77, pattern=STORABLE)]
 Code = Annotated[str, Meta(pattern=r"^[0-9A-Z]{4}$")]
+InfractionId = Annotated[str, Meta(pattern=r"\A[0-9A-Za-z-]{1,64}\Z")]
 
 
 class Payer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -77,12 +78,72 @@ class ReturnNotice(
     motivo: Code | None = None
 
 
+class InfractionState(StrEnum):
+    """How an infraction stands, in DICT's words; closed with a result beside it."""
+
+    OPEN = "OPEN"
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    CLOSED = "CLOSED"
+    CANCELLED = "CANCELLED"
+
+
+class AnalysisResult(StrEnum):
+    """DICT's AnalysisResult."""
+
+    AGREED = "AGREED"
+    DISAGREED = "DISAGREED"
+
+
+class Situation(StrEnum):
+    """DICT's SituationType: what kind of fraud."""
+
+    SCAM = "SCAM"
+    ACCOUNT_TAKEOVER = "ACCOUNT_TAKEOVER"
+    COERCION = "COERCION"
+    FRAUDULENT_ACCESS = "FRAUDULENT_ACCESS"
+    OTHER = "OTHER"
+
+
+class InfractionNotice(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """Another institution reports a payment that was received as fraud (OPEN), or takes that back
+    (CANCELLED). `id` names the report, of the payment `endToEndId`.
+    """
+
+    eventId: EventId  # noqa: N815
+    id: InfractionId
+    endToEndId: str  # noqa: N815
+    status: Literal["OPEN", "CANCELLED"]
+    situacao: Situation
+    horario: Moment
+    detalhes: Annotated[str, Meta(max_length=2000, pattern=STORABLE)] = ""
+
+
+class InfractionClosing(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """POST /infractions/{id}/close."""
+
+    result: AnalysisResult
+
+
+class InfractionReply(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """How an infraction stands now."""
+
+    status: InfractionState
+    result: AnalysisResult | None = None
+
+
 class Notices(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One call of the provider: one thing said, or many."""
 
     pix: Annotated[tuple[ReceiptNotice, ...], Meta(max_length=NOTICES_PER_CALL_MAX)] = ()
     payments: Annotated[tuple[OutcomeNotice, ...], Meta(max_length=NOTICES_PER_CALL_MAX)] = ()
     returns: Annotated[tuple[ReturnNotice, ...], Meta(max_length=NOTICES_PER_CALL_MAX)] = ()
+    infractions: Annotated[tuple[InfractionNotice, ...], Meta(max_length=NOTICES_PER_CALL_MAX)] = ()
 
 
 class PaymentOrder(

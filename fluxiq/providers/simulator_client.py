@@ -9,6 +9,7 @@ from fluxiq.domain.records import Notice, NoticeKind
 from fluxiq.errors import Refused
 from fluxiq.http1 import HttpClient
 from fluxiq.ports import Callback
+from fluxiq.providers.cob_api import CobApi
 from fluxiq.providers.notice_fields import (
     CODE,
     amount_of,
@@ -17,12 +18,11 @@ from fluxiq.providers.notice_fields import (
     moment_of,
     payer_of,
 )
-from fluxiq.providers.order_api import OrderApi
 from fluxiq.providers.order_messages import (
     Notices,
     ReceiptNotice,
 )
-from fluxiq.providers.order_notices import outcome_of, return_of
+from fluxiq.providers.order_notices import infraction_of, outcome_of, return_of
 from fluxiq.providers.signatures import SignatureStrategy
 
 INSTITUTION = "x-institution"
@@ -32,7 +32,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class SimulatorProvider(OrderApi):
+class SimulatorProvider(CobApi):
     """`ports.Provider`, for one institution: both sides sign every body with one secret."""
 
     def __init__(
@@ -42,13 +42,18 @@ class SimulatorProvider(OrderApi):
         ispb: str,
         signature: SignatureStrategy,
         seconds_max: float,
+        dynamic_codes: bool = False,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         async def sign(body: bytes) -> dict[str, str]:
             return {**signature.sign(body, now()), INSTITUTION: ispb}
 
         super().__init__(
-            client, name=f"provider of {ispb}", authorise=sign, seconds_max=seconds_max
+            client,
+            name=f"provider of {ispb}",
+            authorise=sign,
+            seconds_max=seconds_max,
+            charges_path="/cob" if dynamic_codes else "",
         )
         self._signature = signature
 
@@ -65,12 +70,13 @@ def parse_notices(body: bytes) -> list[Notice]:
     `invalid_notice` whose `field` is the path of the culprit (`pix[0].valor`); then none counts.
     """
     said = decoded(_NOTICES, body)
-    if not (said.pix or said.payments or said.returns):
+    if not (said.pix or said.payments or said.returns or said.infractions):
         raise Refused(CODE, "nothing was said", field="pix")
     received = [_receipt(one, f"pix[{index}]") for index, one in enumerate(said.pix)]
     ended = [outcome_of(one, f"payments[{index}]") for index, one in enumerate(said.payments)]
     returned = [return_of(one, f"returns[{index}]") for index, one in enumerate(said.returns)]
-    return received + ended + returned
+    reported = [infraction_of(one, f"infractions[{at}]") for at, one in enumerate(said.infractions)]
+    return received + ended + returned + reported
 
 
 def _receipt(said: ReceiptNotice, path: str) -> Notice:

@@ -13,7 +13,7 @@ from cryptography.x509 import load_pem_x509_certificates
 from msgspec import Struct
 
 from fluxiq.errors import StartRefused
-from fluxiq.http1 import Stream, secure
+from fluxiq.http1 import Stream, client_tls, secure
 from fluxiq.providers.files import Reloaded, read
 from fluxiq.settings_providers import Psp
 
@@ -53,8 +53,7 @@ def _load(psp: Psp) -> Identity:
     certificate = read(psp.certificate_file)
     read(psp.key_file, private=True)
     try:
-        context = ssl.create_default_context(cafile=psp.ca_file)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context = client_tls(psp.ca_file)
         context.load_cert_chain(psp.certificate_file, psp.key_file, password=_no_password)
         leaf = load_pem_x509_certificates(certificate)[0]
     except (OSError, ValueError) as error:  # SSLError is an OSError

@@ -23,6 +23,7 @@ from fluxiq.sdk.errors import (
     Unknown,
 )
 from fluxiq.sdk.exchange import Retries
+from fluxiq.sdk.live import AsyncLive, Live
 from fluxiq.sdk.paging import AsyncPages, Pages
 from fluxiq.sdk.request import Page, PageMeta
 from fluxiq.sdk.resources.accounts import Account, Balance, StatementLine, StatementPage
@@ -38,26 +39,43 @@ from fluxiq.sdk.resources.qr_codes import QrCode, QrCodeRead
 from fluxiq.sdk.resources.refunds import Refund
 from fluxiq.sdk.resources.shared import Failure
 from fluxiq.sdk.resources.transfers import Transfer, TransferFailure
+from fluxiq.sdk.resources.users import User
 from fluxiq.sdk.resources.walks import Step
 from fluxiq.sdk.resources.webhooks import Attempt, Delivery, Endpoint, Redelivered, Secret, Sent
 from fluxiq.sdk.signatures import Event, WebhookVerifier
+from fluxiq.sdk.updates import (
+    AccountBalance,
+    BalanceUpdate,
+    DeliveryEnd,
+    DeliveryUpdate,
+    EventUpdate,
+    LiveDataUpdate,
+    Refetch,
+    Update,
+)
 
 __all__ = [
     "Account",
+    "AccountBalance",
     "AccountLimits",
     "ApiError",
     "ApiKey",
     "AsyncFluxiQ",
+    "AsyncLive",
     "AsyncPages",
     "Attempt",
     "Balance",
+    "BalanceUpdate",
     "Batch",
     "BatchLine",
     "Charge",
     "Conflict",
     "Delivery",
+    "DeliveryEnd",
+    "DeliveryUpdate",
     "Endpoint",
     "Event",
+    "EventUpdate",
     "Failure",
     "Flag",
     "Flags",
@@ -67,6 +85,8 @@ __all__ = [
     "LimitsRaised",
     "LimitsWindow",
     "LineError",
+    "Live",
+    "LiveDataUpdate",
     "MedReport",
     "Merchant",
     "NotFound",
@@ -88,6 +108,7 @@ __all__ = [
     "Rates",
     "Recipient",
     "Redelivered",
+    "Refetch",
     "Refund",
     "Refused",
     "Retries",
@@ -102,5 +123,7 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "Unknown",
+    "Update",
+    "User",
     "WebhookVerifier",
 ]

@@ -27,6 +27,7 @@ IN_PROGRESS: Final = "idempotency_in_progress"  # the first attempt is still at 
 
 # These come before the request is looked at, so they say nothing of an earlier attempt.
 _AT_THE_DOOR = frozenset({"unauthorized", "forbidden", "rate_limited", "request_timeout"})
+_NOTHING_DONE = frozenset({"unavailable", "ledger_unavailable", "ledger_degraded"})
 _RATE_LIMITED = 429
 _SERVER = 500
 _REFUSALS: Mapping[int, type[Refused]] = {
@@ -83,7 +84,7 @@ def may_have_been_done(error: ApiError) -> bool:
     """Whether a write that was answered so may have been carried out, or still is."""
     if error.code == IN_PROGRESS:
         return True
-    return (error.status or 0) >= _SERVER and error.code != "unavailable"  # nothing was done
+    return (error.status or 0) >= _SERVER and error.code not in _NOTHING_DONE
 
 
 def is_final(error: ApiError) -> bool:

@@ -1,5 +1,6 @@
 """The clients. Close them, or use them in a `with` block: they keep connections open."""
 
+import ssl
 from types import TracebackType
 from typing import Final, Generic, Self
 
@@ -8,7 +9,9 @@ import httpx
 from fluxiq.sdk.calls import C
 from fluxiq.sdk.connections import TIMEOUT_SECONDS, AsyncConnection, Connection
 from fluxiq.sdk.exchange import Retries
+from fluxiq.sdk.live import AsyncLive, Live, Place, place_of
 from fluxiq.sdk.resources.accounts import Accounts
+from fluxiq.sdk.resources.audit import AuditTrail
 from fluxiq.sdk.resources.charges import Charges
 from fluxiq.sdk.resources.directory import Directory
 from fluxiq.sdk.resources.limits import Limits
@@ -20,6 +23,7 @@ from fluxiq.sdk.resources.products import Products
 from fluxiq.sdk.resources.qr_codes import QrCodes
 from fluxiq.sdk.resources.refunds import Refunds
 from fluxiq.sdk.resources.transfers import Transfers
+from fluxiq.sdk.resources.users import Users
 from fluxiq.sdk.resources.walks import Walks
 from fluxiq.sdk.resources.webhooks import Webhooks
 
@@ -43,9 +47,16 @@ class _Resources(Generic[C]):
         self.transfers = Transfers(connection)
         self.merchants = Merchants(connection)
         self.api_keys = ApiKeys(connection)
+        self.users = Users(connection)
         self.webhooks = Webhooks(connection)
         self.live_data = LiveData(connection)
         self.walks = Walks(connection)
+        self.audit = AuditTrail(connection)
+
+    def _place(self, tls: ssl.SSLContext | None) -> Place:
+        """Where live updates come from."""
+        at = self._connection
+        return place_of(at.base_url, at.headers, at.timeout_seconds, tls)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._connection.base_url!r})"
@@ -76,6 +87,15 @@ class FluxiQ(_Resources[Connection]):
                 transport=transport,
             )
         )
+
+    def live(
+        self, *topics: str, since: int | None = None, tls: ssl.SSLContext | None = None
+    ) -> Live:
+        """What happens from now on, or behind the event of number `since`: events unless `topics`
+        (payments, balances, deliveries, live_data) say otherwise. It is a connection of its own:
+        `transport` has no part in it, `tls` is what https trusts (None: the system's authorities).
+        """
+        return Live(self._place(tls), topics, self._connection.retries, since=since)
 
     def close(self) -> None:
         self._connection.close()
@@ -113,6 +133,12 @@ class AsyncFluxiQ(_Resources[AsyncConnection]):
                 transport=transport,
             )
         )
+
+    def live(
+        self, *topics: str, since: int | None = None, tls: ssl.SSLContext | None = None
+    ) -> AsyncLive:
+        """As `FluxiQ.live`, for `async with` and `async for`."""
+        return AsyncLive(self._place(tls), topics, self._connection.retries, since=since)
 
     async def close(self) -> None:
         await self._connection.close()

@@ -40,19 +40,19 @@ class _Common:
             raise ValueError(f"{base_url!r} is not the URL of an API: https://host")
 
         self.base_url = base_url.rstrip("/")
-        self._timeout_seconds = timeout_seconds
-        self._retries = retries
-        self._headers = {
+        self.timeout_seconds = timeout_seconds
+        self.retries = retries
+        self.headers = {
             "Authorization": f"Bearer {api_key}",
             "Accept": "application/json, */*;q=0.5",
             "User-Agent": f"fluxiq-python/{version('fluxiq')}",
         }
 
     def begin(self, request: Request[T]) -> Exchange[T]:
-        return Exchange(request, self._retries, now=time.monotonic, draw=random.random)
+        return Exchange(request, self.retries, now=time.monotonic, draw=random.random)
 
     def wire(self, http: httpx.Client | httpx.AsyncClient, request: Request[T]) -> httpx.Request:
-        headers = dict(self._headers)
+        headers = dict(self.headers)
         if request.idempotency_key is not None:
             headers[IDEMPOTENCY_KEY] = request.idempotency_key
         if request.body is not None:
@@ -94,7 +94,7 @@ class Connection(_Common):
         self._http.close()
 
     def _attempt(self, exchange: Exchange[T], request: Request[T]) -> Done[T] | Again:
-        deadline = time.monotonic() + self._timeout_seconds
+        deadline = time.monotonic() + self.timeout_seconds
         try:
             response = self._http.send(self.wire(self._http, request), stream=True)
             with closing(response):
@@ -133,7 +133,7 @@ class AsyncConnection(_Common):
 
     async def _attempt(self, exchange: Exchange[T], request: Request[T]) -> Done[T] | Again:
         try:
-            with anyio.fail_after(self._timeout_seconds):
+            with anyio.fail_after(self.timeout_seconds):
                 response = await self._http.send(self.wire(self._http, request))
         except httpx.RequestError as failure:
             return exchange.failed(failure)

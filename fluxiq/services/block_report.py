@@ -1,5 +1,7 @@
 """The Vault of fraud reports: money set aside, then given back to the customer or to the payer.
 
+A return that the provider rejects is blocked again in the chain that voids it (`settle_refunds`).
+
 Each step is on paper before the ledger hears of it, and its transfers' ids are derived from what is
 on paper: whoever finds a report half way does the same again.
 """
@@ -72,6 +74,34 @@ async def settle_report(tenant: Tenant, report: MedReport) -> MedReport:
     status = med_report_view(settled).status
     kind = "cancelled" if status is MedStatus.CANCELLED else "closed"
     return await _move(tenant, report, settled, event=f"pix.med.{kind}")
+
+
+async def note_rejected_return(tenant: Tenant, refund: Refund) -> None:
+    """Have the report say that its return failed, and is blocked again: the ledger has it so.
+
+    Twice is once. A report that is not settled yet is left to the sweep, which settles it first.
+    """
+    if refund.med_report_id is None:
+        return
+
+    report = await tenant.med.find(refund.med_report_id)
+    if report is None or report.refund_id != refund.id or report.settled_at is None:
+        return
+
+    stage = advance(report.stage, MedEvent.RETURN_FAILED)
+    assert stage is not None, f"{report.id} is {report.stage} and had a return"
+    failed = msgspec.structs.replace(
+        report,
+        stage=stage,
+        failed_refund_id=refund.id,
+        refund_id=None,
+        return_id=None,
+        returned_amount=0,
+        blocked_amount=refund.amount,
+        settled_at=None,
+        updated_at=tenant.clock.now(),
+    )
+    await _move(tenant, report, failed, event="pix.med.return_failed")
 
 
 def event_of(tenant: Tenant, report: MedReport, kind: str) -> Event:
@@ -153,6 +183,7 @@ async def _refund(tenant: Tenant, report: MedReport) -> Refund:
         stage=PayoutStage.CREATED,
         created_at=report.updated_at,
         updated_at=report.updated_at,
+        med_report_id=report.id,
     )
 
 

@@ -10,11 +10,14 @@ from fluxiq.domain.charge import ChargeEvent, Ignored, advance
 from fluxiq.domain.records import Charge, ChargeStatus, Event
 from fluxiq.errors import Refused
 from fluxiq.ports import Fresh, Idempotency
+from fluxiq.ports.jobs import NewJob
 from fluxiq.ports.payments import ChargeCancelling, NotPending
+from fluxiq.services.close_location import CLOSE_LOCATION, CloseLocation
 from fluxiq.services.messages.charges import charge_view
 from fluxiq.services.messages.envelope import Answer, Data, encode
 from fluxiq.services.open_charge import find_charge
 from fluxiq.services.replay import replay, replay_if_known
+from fluxiq.services.run_jobs import new_job
 from fluxiq.services.tenant import Tenant
 
 
@@ -40,7 +43,12 @@ async def cancel_charge(
     )
     opening = await tenant.payments.cancel_charge(
         ChargeCancelling(
-            charge=cancelled, at=now, event=event, response=body, idempotency=idempotency
+            charge=cancelled,
+            at=now,
+            event=event,
+            response=body,
+            idempotency=idempotency,
+            jobs=_jobs(tenant, charge),
         )
     )
     if isinstance(opening, NotPending):
@@ -50,7 +58,14 @@ async def cancel_charge(
 
     tenant.relay.ring()
     tenant.couriers.ring(opening.endpoint_ids)
+    tenant.workers.ring()
     return Answer(body=body)
+
+
+def _jobs(tenant: Tenant, charge: Charge) -> tuple[NewJob, ...]:
+    if not charge.has_location:
+        return ()
+    return (new_job(tenant, CLOSE_LOCATION, CloseLocation(charge.txid), unique_key=charge.id),)
 
 
 async def _not_pending(

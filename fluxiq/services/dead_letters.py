@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from fluxiq.domain.dead_letter import ERROR_CHARACTERS_MAX, payment_of
 from fluxiq.domain.records import OutboxEntry
-from fluxiq.errors import Refused
+from fluxiq.errors import Refused, SealBroken
 from fluxiq.ports.dead_letters import Failure, Noted
+from fluxiq.services.sealed_messages import opened_line
 from fluxiq.services.tenant import Tenant
 from fluxiq.telemetry.redaction import redact_text
 
@@ -24,11 +25,21 @@ async def note_failure(
     failure = Failure(
         subject=subject,
         reference=reference,
-        payment_id=payment_of(body),
+        payment_id=payment_of(readable(tenant, subject, reference, body)),
         error=_told(error),
         at=tenant.clock.now(),
     )
     return await tenant.dead_letters.note_failure(failure, tenant.settings.pix.failures_max)
+
+
+def readable(tenant: Tenant, subject: str, reference: str, body: bytes) -> bytes:
+    """A message's body for people: opened where it is sealed, empty where it does not open."""
+    if not subject.startswith((tenant.subject("pix", "in"), tenant.subject("pix", "outcome"))):
+        return body
+    try:
+        return opened_line(tenant, body, reference)
+    except SealBroken:
+        return b""
 
 
 def message_id(entry: OutboxEntry) -> str:

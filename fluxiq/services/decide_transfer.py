@@ -4,15 +4,19 @@ The decision is on paper, once and for ever, before the ledger posts or voids th
 leaves between the two is found by `resume_transfers`, which calls the same `finish`.
 """
 
+import structlog
+
 from fluxiq.domain import transfer_postings as postings
 from fluxiq.domain.transfer import BookTransfer, FailureCode, TransferEvent, TransferStage
-from fluxiq.errors import Refused
-from fluxiq.services.accounts import find_account, require_active
+from fluxiq.errors import Refused, Unavailable
+from fluxiq.services.accounts import find_account, remembered_account, require_active
+from fluxiq.services.four_eyes import require_somebody_else
 from fluxiq.services.make_transfer import PLATFORM, advanced, file_move, require_stands
 from fluxiq.services.messages.transfers import TransferView, transfer_view
 from fluxiq.services.tenant import Tenant
 from fluxiq.services.transfers import find_transfer
 
+_log = structlog.get_logger("fluxiq.transfers")
 _AFTER = {
     TransferEvent.APPROVED: {TransferStage.APPROVED, TransferStage.COMPLETED},
     TransferEvent.DECLINED: {TransferStage.DECLINED, TransferStage.FAILED},
@@ -22,7 +26,9 @@ _AFTER = {
 async def approve_transfer(
     tenant: Tenant, merchant_id: str, actor: str, transfer_id: str
 ) -> TransferView:
-    """Raises Refused: transfer_not_found, maker_is_checker, transfer_not_pending, or
+    """The transfer, pending still where the ledger is slow to answer: then the sweep ends it.
+
+    Raises Refused: transfer_not_found, maker_is_checker, transfer_not_pending, or
     account_not_active when the source was blocked meanwhile. Unknown: the sweep finds out.
     """
     return await _decide(tenant, merchant_id, actor, transfer_id, TransferEvent.APPROVED)
@@ -53,6 +59,7 @@ async def finish(tenant: Tenant, transfer: BookTransfer, actor: str) -> BookTran
     whoever wrote it: there is only one that a decision leads to.
     """
     is_approved = transfer.stage is TransferStage.APPROVED
+    payee_id = await _payee(tenant, transfer) if is_approved else None
     make = postings.transfer_post if is_approved else postings.transfer_void
     asked = make(tenant.ispb, tenant.institution.ledger, transfer.id, transfer.amount)
     [status] = await tenant.ledger.create_transfers([asked])
@@ -64,13 +71,20 @@ async def finish(tenant: Tenant, transfer: BookTransfer, actor: str) -> BookTran
     else:
         ended = advanced(transfer, TransferEvent.RELEASED, updated_at=now)
 
-    moved = await file_move(tenant, transfer, ended, actor)
+    moved = await file_move(tenant, transfer, ended, actor, payee_id=payee_id)
     if moved.happened:
         return ended
 
     found = await tenant.transfers.find(transfer.id)
     assert found is not None, f"{transfer.id} was there a moment ago"
     return found
+
+
+async def _payee(tenant: Tenant, transfer: BookTransfer) -> str:
+    """The merchant that the money goes to. Asked before it moves: the end is told once."""
+    account = await remembered_account(tenant, transfer.destination_account_id)
+    assert account is not None, f"{transfer.id} names an account that does not exist"
+    return account.merchant_id
 
 
 async def _decide(
@@ -84,7 +98,11 @@ async def _decide(
     if transfer.decided_by != actor or transfer.stage not in _AFTER[event]:
         raise _not_pending(tenant, transfer)
     if transfer.completed_at is None and transfer.stage is not TransferStage.FAILED:
-        transfer = await finish(tenant, transfer, actor)
+        try:
+            transfer = await finish(tenant, transfer, actor)
+        except Unavailable as error:
+            # The decision is on paper, so it stands: the sweep posts or voids.
+            _log.warning("decision_left_to_the_sweep", id=transfer.id, error=str(error))
     return transfer_view(tenant.ispb, transfer)
 
 
@@ -92,9 +110,9 @@ async def _put_on_paper(
     tenant: Tenant, transfer: BookTransfer, actor: str, event: TransferEvent
 ) -> BookTransfer:
     """The transfer as it was decided: by this actor, or by who was quicker."""
-    if transfer.created_by == actor:
-        raise Refused("maker_is_checker", "whoever made a transfer does not decide about it")
-
+    await require_somebody_else(
+        tenant, transfer.merchant_id, transfer.created_by, actor, what="a transfer"
+    )
     now = tenant.clock.now()
     failure_code = None
     if event is TransferEvent.APPROVED:

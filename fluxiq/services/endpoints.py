@@ -37,6 +37,8 @@ async def open_endpoint(
 ) -> Answer:
     """The endpoint with its secret, which is shown only now (Standard Webhooks: `whsec_…`).
 
+    A replay has none, so that neither a key nor the paper it is on gives one away.
+
     Raises Refused for the url, an event nobody knows, or one endpoint too many.
     """
     try:
@@ -58,9 +60,11 @@ async def open_endpoint(
         secret=new_secret(tenant),
         created_at=tenant.clock.now(),
     )
-    body = encode(Data(endpoint_view(endpoint, with_secret=True)))
     asked = Asked(
-        merchant_id=merchant_id, at=endpoint.created_at, idempotency=idempotency, response=body
+        merchant_id=merchant_id,
+        at=endpoint.created_at,
+        idempotency=idempotency,
+        response=encode(Data(endpoint_view(endpoint))),
     )
     endpoints_max = tenant.settings.webhooks.endpoints_max
     opening = await tenant.webhooks.add_endpoint(endpoint, asked, endpoints_max)
@@ -68,7 +72,7 @@ async def open_endpoint(
         return replay(opening)
 
     tenant.couriers.ring([endpoint.id])
-    return Answer(body=body)
+    return Answer(body=encode(Data(endpoint_view(endpoint, with_secret=True))))
 
 
 async def own_endpoint(

@@ -14,7 +14,12 @@ from typing import Final
 
 from fluxiq.domain.job import Backoff, Job
 from fluxiq.domain.schedule import Cron, Every, MissedRuns, Schedule
-from fluxiq.services.prune import prune_idempotency_keys, prune_jobs
+from fluxiq.services import reconcile_jobs
+from fluxiq.services.answer_infractions import answer_infractions
+from fluxiq.services.close_location import CLOSE_LOCATION
+from fluxiq.services.privacy import ERASE
+from fluxiq.services.prune import prune_aged, prune_jobs
+from fluxiq.services.reseal import RESEAL
 from fluxiq.services.run_jobs import Handler, Kind, NoArgs
 from fluxiq.services.run_scheduled import FAIL_OVERDUE, RUN_SCHEDULED
 from fluxiq.services.sweep import enquire_unanswered, expire_charges, resume_unheld
@@ -56,12 +61,16 @@ async def _expire_reports(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
     await expire_reports(tenant)
 
 
+async def _answer_infractions(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
+    await answer_infractions(tenant)
+
+
 async def _prune_jobs(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
     await prune_jobs(tenant, KINDS)
 
 
-async def _prune_idempotency_keys(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
-    await prune_idempotency_keys(tenant)
+async def _prune_aged(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
+    await prune_aged(tenant)
 
 
 def _sweep(name: str, run: Handler, *, priority: int = 1) -> Kind:
@@ -87,30 +96,34 @@ EXPIRE_APPROVALS: Final = _sweep("transfers.expire_approvals", _expire_approvals
 WATCH_HOLDS: Final = _sweep("holds.watch", _watch_holds, priority=2)
 RESUME_REPORTS: Final = _sweep("med.resume", _resume_reports, priority=2)
 EXPIRE_REPORTS: Final = _sweep("med.expire", _expire_reports, priority=2)
+ANSWER_INFRACTIONS: Final = _sweep("med.answer", _answer_infractions, priority=2)
 PRUNE_JOBS: Final = Kind(
     name="jobs.prune", run=_prune_jobs, concurrency=1, priority=9, seconds_max=300.0
 )
-PRUNE_IDEMPOTENCY_KEYS: Final = Kind(
-    name="idempotency_keys.prune",
-    run=_prune_idempotency_keys,
-    concurrency=1,
-    priority=9,
-    seconds_max=300.0,
+PRUNE_AGED: Final = Kind(
+    name="retention.prune", run=_prune_aged, concurrency=1, priority=9, seconds_max=3600.0
 )
 
 KINDS: Final = (
     RESUME_UNHELD,
     ENQUIRE_UNANSWERED,
     EXPIRE_CHARGES,
+    CLOSE_LOCATION,
     RUN_SCHEDULED,
     FAIL_OVERDUE,
     RESUME_TRANSFERS,
     EXPIRE_APPROVALS,
     RESUME_REPORTS,
     EXPIRE_REPORTS,
+    ANSWER_INFRACTIONS,
     WATCH_HOLDS,
+    reconcile_jobs.RECENT,
+    reconcile_jobs.DAY,
+    reconcile_jobs.LOOK_AGAIN,
+    RESEAL,
+    ERASE,
     PRUNE_JOBS,
-    PRUNE_IDEMPOTENCY_KEYS,
+    PRUNE_AGED,
 )
 
 SCHEDULES: Final = (
@@ -122,13 +135,16 @@ SCHEDULES: Final = (
     Schedule(name="holds.watch", kind=WATCH_HOLDS.name, timing=Every(10)),
     Schedule(name="med.resume", kind=RESUME_REPORTS.name, timing=Every(5)),
     Schedule(name="med.expire", kind=EXPIRE_REPORTS.name, timing=Every(60)),
+    Schedule(name="med.answer", kind=ANSWER_INFRACTIONS.name, timing=Every(5)),
+    Schedule(name="sealing.reseal", kind=RESEAL.name, timing=Every(60)),
     Schedule(name="jobs.prune", kind=PRUNE_JOBS.name, timing=Every(60)),
     # When a day is over in São Paulo, whatever became of its jobs.
     Schedule(name="payouts.fail_overdue", kind=FAIL_OVERDUE.name, timing=Cron("10 0 * * *")),
     # Where most institutions sleep; one that was off at night does it when it is back.
+    *reconcile_jobs.SCHEDULES,
     Schedule(
-        name="idempotency_keys.prune",
-        kind=PRUNE_IDEMPOTENCY_KEYS.name,
+        name="retention.prune",
+        kind=PRUNE_AGED.name,
         timing=Cron("40 3 * * *"),
         missed=MissedRuns.ONCE,
     ),

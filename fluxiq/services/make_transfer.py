@@ -23,8 +23,14 @@ from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports import Fresh, Idempotency
 from fluxiq.ports.transfers import Moved, TransferMoved, TransferOpening
 from fluxiq.services.accounts import account_not_found, remembered_account, working_account
+from fluxiq.services.foreseen import left_to_the_sweep
 from fluxiq.services.messages.envelope import Answer, Data, encode
-from fluxiq.services.messages.transfers import FAILURES, MakeTransfer, transfer_view
+from fluxiq.services.messages.transfers import (
+    FAILURES,
+    MakeTransfer,
+    received_view,
+    transfer_view,
+)
 from fluxiq.services.replay import Refusal, replay, replay_if_known
 from fluxiq.services.tenant import Tenant
 
@@ -40,8 +46,9 @@ async def make_transfer(
     request: MakeTransfer,
     idempotency: Idempotency,
 ) -> Answer:
-    """Completed, or pending where it needs approval. Raises Refused (funds, account, key …), or
-    Unknown when the ledger's answer is lost: then the sweep finds out.
+    """Completed; or pending where it needs approval, or the ledger is slow to answer: the sweep
+    carries it out then. Raises Refused (funds, account, key …), Unavailable: nothing is on paper,
+    or Unknown when the ledger's answer is lost: then the sweep finds out.
     """
     try:
         transfer, source, destination = await _judge(tenant, merchant_id, actor, request)
@@ -57,7 +64,10 @@ async def make_transfer(
     if not isinstance(opening, Fresh):
         return replay(opening)
 
-    return await carry_out(tenant, transfer, source, destination)
+    try:
+        return await carry_out(tenant, transfer, source, destination)
+    except Unavailable as error:
+        return left_to_the_sweep(transfer_view(tenant.ispb, transfer), error)
 
 
 async def carry_out(
@@ -79,7 +89,14 @@ async def carry_out(
         completed_at=None if transfer.needs_approval else now,
     )
     body = encode(Data(transfer_view(tenant.ispb, after)))
-    await file_move(tenant, transfer, after, transfer.created_by, response=body)
+    await file_move(
+        tenant,
+        transfer,
+        after,
+        transfer.created_by,
+        response=body,
+        payee_id=destination.merchant_id,
+    )
     return Answer(body=body)
 
 
@@ -91,14 +108,17 @@ async def file_move(
     *,
     response: bytes | None = None,
     refused: bool = False,
+    payee_id: str | None = None,
 ) -> Moved:
-    """Put a change on paper, and tell the merchant of an end."""
+    """Put a change on paper, and tell the merchant of an end; of money that has come, also
+    `payee_id`, the merchant that it came to.
+    """
     moved = await tenant.transfers.move(
         TransferMoved(
             transfer=after,
             before=before.stage,
             actor=actor,
-            event=_event(tenant, after),
+            events=_events(tenant, after, payee_id),
             response=response,
             refused=refused,
         )
@@ -135,6 +155,7 @@ async def _judge(
         tenant, merchant_id, request.source_account_id, field="source_account_id"
     )
     destination = await _destination(tenant, request.destination_account_id)
+    tenant.admission.foresee({source.ledger_id: request.amount})
     now = tenant.clock.now()
     expires_at = None
     if request.amount > _approval_above(tenant):
@@ -202,20 +223,26 @@ async def _refuse(tenant: Tenant, transfer: BookTransfer) -> Refused:
     return refusal.raised()
 
 
-def _event(tenant: Tenant, transfer: BookTransfer) -> Event | None:
-    """Merchants are told of ends only."""
+def _events(tenant: Tenant, transfer: BookTransfer, payee_id: str | None) -> tuple[Event, ...]:
+    """Merchants are told of ends only; the payee's of money that came, and of nothing else."""
     match transfer.stage:
         case TransferStage.COMPLETED:
             kind = "transfer.completed"
         case TransferStage.FAILED:
             kind = "transfer.failed"
         case _:
-            return None
+            return ()
 
-    return Event(
-        id=tenant.ids.new(IdPrefix.EVENT),
-        merchant_id=transfer.merchant_id,
-        type=kind,
-        created_at=transfer.updated_at,
-        data=transfer_view(tenant.ispb, transfer),
+    views = {transfer.merchant_id: transfer_view(tenant.ispb, transfer)}
+    if transfer.stage is TransferStage.COMPLETED and payee_id is not None:
+        views.setdefault(payee_id, received_view(tenant.ispb, transfer))
+    return tuple(
+        Event(
+            id=tenant.ids.new(IdPrefix.EVENT),
+            merchant_id=merchant_id,
+            type=kind,
+            created_at=transfer.updated_at,
+            data=view,
+        )
+        for merchant_id, view in views.items()
     )

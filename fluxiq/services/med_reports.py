@@ -1,16 +1,18 @@
 """Fraud reports as the institution's people see and decide them, and as merchants see theirs."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from fluxiq.domain import med
 from fluxiq.domain.identifiers import IdPrefix, build_return_id, parse_end_to_end_id
-from fluxiq.domain.med import MedEvent, MedReport, MedStage, advance
+from fluxiq.domain.med import MedEvent, MedReason, MedReport, MedStage, advance
 from fluxiq.domain.records import Receipt
 from fluxiq.domain.refund import decide_amount
 from fluxiq.errors import Refused
 from fluxiq.ports import Fresh, Idempotency, Page
 from fluxiq.ports.med import MedExists, MedMoved, MedOpening, MedWanted
-from fluxiq.services.block_report import block_report, event_of, settle_report
+from fluxiq.services.block_report import PLATFORM, block_report, event_of, settle_report
 from fluxiq.services.messages.envelope import Answer, Data, Listing, encode, listing
 from fluxiq.services.messages.med import (
     CloseMedReport,
@@ -35,24 +37,10 @@ async def open_report(
     refund_deadline_passed, med_report_exists; Unavailable or Unknown, and then the sweep blocks.
     """
     receipt = await _receipt(tenant, request.end_to_end_id)
-    now = tenant.clock.now()
-    days_max = tenant.settings.pix.refund_days_max
-    decide_amount(receipt, receipt.amount, receipt.amount, now, days_max=days_max)
-    assert receipt.merchant_id is not None, "whoever was credited is somebody's"
-    assert receipt.account_id is not None, "what was credited is in an account"
-    report = MedReport(
-        id=tenant.ids.new(IdPrefix.MED),
-        merchant_id=receipt.merchant_id,
-        account_id=receipt.account_id,
-        end_to_end_id=receipt.end_to_end_id,
-        amount=receipt.amount,
-        reason=request.reason,
-        details=request.details,
-        stage=MedStage.CREATED,
+    report = msgspec.structs.replace(
+        draw_up(tenant, receipt, request.reason, request.details),
         opened_by=actor,
         asked_by=asked_by,
-        created_at=now,
-        updated_at=now,
         idempotency_key=None if idempotency is None else idempotency.key,
     )
     opened = await tenant.med.open(MedOpening(report=report, idempotency=idempotency))
@@ -70,12 +58,37 @@ async def open_report(
     return Answer(body=encode(Data(med_report_view(blocked, with_details=True))))
 
 
+def draw_up(tenant: Tenant, receipt: Receipt, reason: MedReason, details: str) -> MedReport:
+    """A report about what a customer received, not on paper yet. Raises
+    Refused("refund_deadline_passed").
+    """
+    now = tenant.clock.now()
+    days_max = tenant.settings.pix.refund_days_max
+    decide_amount(receipt, receipt.amount, receipt.amount, now, days_max=days_max)
+    assert receipt.merchant_id is not None, "whoever was credited is somebody's"
+    assert receipt.account_id is not None, "what was credited is in an account"
+    return MedReport(
+        id=tenant.ids.new(IdPrefix.MED),
+        merchant_id=receipt.merchant_id,
+        account_id=receipt.account_id,
+        end_to_end_id=receipt.end_to_end_id,
+        amount=receipt.amount,
+        reason=reason,
+        details=details,
+        stage=MedStage.CREATED,
+        opened_by=PLATFORM,
+        asked_by=receipt.merchant_id,
+        created_at=now,
+        updated_at=now,
+    )
+
+
 async def acknowledge_report(tenant: Tenant, actor: str, report_id: str) -> MedReportView:
     """The analysis begins. Twice is once. Raises Refused: med_report_not_found,
     med_report_not_open.
     """
     acknowledged = await _decide(tenant, actor, report_id, MedEvent.ACKNOWLEDGED)
-    return med_report_view(acknowledged, with_details=True)
+    return await _whole_view(tenant, acknowledged)
 
 
 async def close_report(
@@ -88,19 +101,19 @@ async def close_report(
     agreed = request.result == "agreed"
     event = MedEvent.AGREED if agreed else MedEvent.DISAGREED
     decided = await _decide(tenant, actor, report_id, event, request.amount)
-    return med_report_view(await settle_report(tenant, decided), with_details=True)
+    return await _whole_view(tenant, await settle_report(tenant, decided))
 
 
 async def cancel_report(tenant: Tenant, actor: str, report_id: str) -> MedReportView:
     """Whoever reported takes it back. Twice is once. Raises as `close_report`."""
     decided = await _decide(tenant, actor, report_id, MedEvent.CANCELLED)
-    return med_report_view(await settle_report(tenant, decided), with_details=True)
+    return await _whole_view(tenant, await settle_report(tenant, decided))
 
 
 async def expire_report(tenant: Tenant, report: MedReport) -> None:
     """The block has lasted as long as it may; nothing where somebody decided meanwhile."""
     try:
-        expired = await _decide(tenant, "platform", report.id, MedEvent.EXPIRED)
+        expired = await _decide(tenant, PLATFORM, report.id, MedEvent.EXPIRED)
     except Refused:
         return  # acknowledged, closed or cancelled in this moment
     await settle_report(tenant, expired)
@@ -111,15 +124,32 @@ async def show_report(tenant: Tenant, merchant_id: str | None, report_id: str) -
     report = await _find(tenant, report_id)
     if merchant_id not in {None, report.merchant_id}:
         raise _not_found(report_id)
-    return med_report_view(report, with_details=merchant_id is None)
+    return med_report_view(report) if merchant_id else await _whole_view(tenant, report)
 
 
 async def list_reports(tenant: Tenant, wanted: MedWanted, page: Page) -> Listing[MedReportView]:
     """Newest first."""
     reports, total = await tenant.med.page(wanted, page)
-    all_of_it = wanted.merchant_id is None
-    views = [med_report_view(one, with_details=all_of_it) for one in reports]
+    if wanted.merchant_id is None:
+        views = await _whole_views(tenant, reports)
+    else:
+        views = [med_report_view(one) for one in reports]
     return listing(views, page, total)
+
+
+async def _whole_view(tenant: Tenant, report: MedReport) -> MedReportView:
+    [view] = await _whole_views(tenant, [report])
+    return view
+
+
+async def _whole_views(tenant: Tenant, reports: Sequence[MedReport]) -> list[MedReportView]:
+    """With all that the institution's own people may see."""
+    ids = [one.infraction_id for one in reports if one.infraction_id is not None]
+    infractions = await tenant.infractions.find(ids) if ids else {}
+    return [
+        med_report_view(one, with_details=True, infraction=infractions.get(one.infraction_id or ""))
+        for one in reports
+    ]
 
 
 async def _receipt(tenant: Tenant, end_to_end_id: str) -> Receipt:

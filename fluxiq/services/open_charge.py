@@ -1,13 +1,12 @@
 """A merchant asks to be paid: a charge with its BR Code, on paper in one transaction.
 
-The code is static and carries the charge's txid, by which the receipt is matched. A static code
-cannot expire, so the expiry is ours: a payment that comes later is credited but leaves the charge
-expired (`domain.receipt`).
+The code carries the charge's txid, by which the receipt is matched, or leads to it (`charge_code`).
+Whoever shows the charge, the expiry is ours too: a payment that comes later is credited but leaves
+the charge expired (`domain.receipt`).
 """
 
 from datetime import timedelta
 
-from fluxiq.domain import brcode
 from fluxiq.domain.documents import parse_document
 from fluxiq.domain.records import (
     Account,
@@ -21,6 +20,7 @@ from fluxiq.domain.records import (
 from fluxiq.errors import Refused
 from fluxiq.ports import ChargeOpening, Fresh, Idempotency
 from fluxiq.services.accounts import working_account
+from fluxiq.services.charge_code import ToBePaid, draw_code
 from fluxiq.services.messages.charges import ChargeView, OpenCharge, charge_view
 from fluxiq.services.messages.envelope import Answer, Data, encode
 from fluxiq.services.messages.words import PersonSaid
@@ -33,6 +33,11 @@ async def open_charge(
     tenant: Tenant, merchant_id: str, request: OpenCharge, idempotency: Idempotency | None
 ) -> Answer:
     """Raises Refused for the account, the payer's document, or a key used for another body."""
+    if tenant.provider.offers_locations:  # it is not asked again for what was made before
+        answer = await replay_if_known(tenant, merchant_id, idempotency)
+        if answer is not None:
+            return answer
+
     try:
         charge = await _draw_up(tenant, merchant_id, request)
     except Refused:
@@ -83,26 +88,30 @@ async def _draw_up(tenant: Tenant, merchant_id: str, request: OpenCharge) -> Cha
     merchant, key = payee
     now = tenant.clock.now()
     charge_id = tenant.ids.new("chg")
-    txid = charge_id[-25:]  # all a static code holds: the ULID less its first character
+    payer = _person(request.payer)
     lasts = request.expiration or tenant.settings.pix.charge_expiration_seconds
-    code = brcode.build(
-        key=key.key,
-        amount=request.amount,
-        merchant_name=brcode.fit_text(merchant.name, 25, ascii_only=True),
-        merchant_city=brcode.fit_text(merchant.city, 15, ascii_only=True),
-        txid=txid,
-        ascii_only=True,  # a QR code says nothing of its characters: scanners guess
+    code = await draw_code(
+        tenant,
+        ToBePaid(
+            charge_id=charge_id,
+            merchant=merchant,
+            pix_key=key.key,
+            amount=request.amount,
+            lasts_seconds=lasts,
+            payer=payer,
+            description=request.description,
+        ),
     )
     return Charge(
         id=charge_id,
         merchant_id=merchant_id,
         account_id=account.id,
-        txid=txid,
+        txid=code.txid,
         amount=request.amount,
         description=request.description,
-        payer=_person(request.payer),
+        payer=payer,
         pix_key=key.key,
-        qr_code=code,
+        qr_code=code.text,
         status=ChargeStatus.PENDING,
         expires_at=now + timedelta(seconds=lasts),
         created_at=now,

@@ -12,6 +12,7 @@ from datetime import datetime
 from fluxiq.domain.records import Account, Payout
 from fluxiq.errors import FluxiqError, Refused, Unavailable, Unknown
 from fluxiq.ports import Differs, Fresh, Idempotency, PayoutOpening, Replay, Running
+from fluxiq.services.foreseen import foresee_all, left_to_the_sweep
 from fluxiq.services.hold_payouts import hold_payouts
 from fluxiq.services.messages.envelope import Answer
 from fluxiq.services.messages.payouts import OpenPayout, PayoutView, payout_view
@@ -58,7 +59,9 @@ async def open_payout(
     idempotency: Idempotency,
     arrived_at: datetime,
 ) -> Answer:
-    """Accepted means: on paper and held. Raises Refused (funds, limit, key …) or Unknown."""
+    """Accepted means: on paper, and held unless the ledger is slow to answer; then the sweep holds
+    it, or fails it. Raises Refused (funds, limit, key …), Unavailable, or Unknown.
+    """
     asked = Asked(request, idempotency)
     [decision] = await open_payouts(tenant, merchant_id, [asked], arrived_at)
     return decision.answer()
@@ -69,7 +72,7 @@ async def open_payouts(
 ) -> list[Decision]:
     """What became of each order. Raises Unavailable while nothing is on paper."""
     orders = [one.order for one in asked]
-    judged = await judge_orders(tenant, merchant_id, orders, arrived_at)
+    judged = foresee_all(tenant, await judge_orders(tenant, merchant_id, orders, arrived_at))
     decisions = await _not_going_ahead(tenant, merchant_id, asked, judged)
 
     intents = {index: one for index, one in enumerate(judged) if isinstance(one, Intent)}
@@ -139,8 +142,10 @@ async def _hold(tenant: Tenant, fresh: Sequence[Intent]) -> dict[str, Decision]:
     said: Sequence[Answer | FluxiqError]
     try:
         said = await hold_payouts(tenant, fresh)
-    except (Unknown, Unavailable) as error:
+    except Unknown as error:
         said = [error] * len(fresh)
+    except Unavailable as error:
+        said = [left_to_the_sweep(payout_view(one.payout), error) for one in fresh]
     return {
         intent.payout.id: Decision(one, intent.payout.id)
         for intent, one in zip(fresh, said, strict=True)

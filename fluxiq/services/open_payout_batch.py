@@ -1,14 +1,15 @@
 """A merchant pays many at once: the same rooms as one payout, each entered once for all lines."""
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 from msgspec import Raw, Struct
 
-from fluxiq.errors import Refused
+from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports import Idempotency
-from fluxiq.services.messages.envelope import Answer, digest_of
+from fluxiq.services.messages.envelope import NOTHING_DONE, Answer, digest_of
 from fluxiq.services.messages.payout_batches import (
     BatchMeta,
     BatchView,
@@ -26,11 +27,6 @@ class _Envelope(Struct, frozen=True):
     data: Raw
 
 
-_NOTHING_DONE = LineError(
-    code="unavailable",
-    message="a part of the platform does not answer; nothing was done, send this line again",
-    details={},
-)
 _ON_PAPER = LineError(
     code="outcome_unknown",
     message="it is on paper and will end by itself; ask, or send it again as it is",
@@ -83,11 +79,18 @@ def _view(index: int, decision: Decision) -> LineView[Raw]:
             return LineView(index=index, status="unknown", error=_error(error))
         case Refused() as error:
             return LineView(index=index, status="refused", error=_error(error))
-    if decision.payout_id is None:
-        return LineView(index=index, status="refused", error=_NOTHING_DONE)
+        case Unavailable() as away:
+            return LineView(index=index, status="refused", error=_nothing_done(away))
     details = {"payout_id": decision.payout_id}
     on_paper = msgspec.structs.replace(_ON_PAPER, details=details)
     return LineView(index=index, status="unknown", error=on_paper)
+
+
+def _nothing_done(away: Unavailable) -> LineError:
+    retry = max(1, math.ceil(away.retry_after))
+    return LineError(
+        code=away.code, message=NOTHING_DONE[away.code], details={"retry_after": retry}
+    )
 
 
 def _error(refused: Refused) -> LineError:

@@ -27,9 +27,10 @@ from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports import Fresh, Idempotency
 from fluxiq.ports.refunds import RefundOpening
 from fluxiq.services.accounts import working_account
+from fluxiq.services.foreseen import left_to_the_sweep
 from fluxiq.services.hold_refund import hold_refund
 from fluxiq.services.messages.envelope import Answer
-from fluxiq.services.messages.refunds import OpenRefund
+from fluxiq.services.messages.refunds import OpenRefund, refund_view
 from fluxiq.services.replay import replay, replay_if_known
 from fluxiq.services.tenant import Tenant
 
@@ -41,7 +42,9 @@ async def open_refund(
     idempotency: Idempotency,
     arrived_at: datetime,
 ) -> Answer:
-    """Accepted means: on paper and held. Raises Refused (deadline, limit, funds …) or Unknown."""
+    """Accepted means: on paper, and held unless the ledger is slow to answer; then the sweep holds
+    it, or fails it. Raises Refused (deadline, limit, funds …), Unavailable, or Unknown.
+    """
     try:
         opening = await _judge(tenant, merchant_id, request, idempotency, arrived_at)
     except (Refused, Unavailable):
@@ -54,7 +57,10 @@ async def open_refund(
     if not isinstance(opened, Fresh):
         return replay(opened)
 
-    return await hold_refund(tenant, opening.refund)
+    try:
+        return await hold_refund(tenant, opening.refund)
+    except Unavailable as error:
+        return left_to_the_sweep(refund_view(opening.refund), error)
 
 
 async def _judge(
@@ -71,6 +77,7 @@ async def _judge(
     left = 0 if request.amount else await _left(tenant, receipt)
     days_max = tenant.settings.pix.refund_days_max
     amount = decide_amount(receipt, request.amount, left, entered, days_max=days_max)
+    tenant.admission.foresee({account.ledger_id: amount})
 
     now = tenant.clock.now()
     paid = receipt.reason is ReceiptReason.PAYS_CHARGE

@@ -4,39 +4,68 @@ The signature is checked over the raw bytes, before parsing. Whether a notice ma
 Study's business: here it only has to be the provider's, well formed, and written once.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
+import structlog
+
 from fluxiq.domain.records import InboxEntry, Notice, NoticeKind, Room, Step
-from fluxiq.ports import Callback, NoticeRecorded, OutboxDraft
-from fluxiq.services.messages.envelope import encode
+from fluxiq.errors import Refused
+from fluxiq.ports import Callback, NoticeRecorded, OutboxDraft, Provider
+from fluxiq.services.sealed_messages import sealed_entry
 from fluxiq.services.tenant import Tenant
+
+_log = structlog.get_logger("fluxiq.providers")
 
 
 async def receive_notices(tenant: Tenant, provider_name: str, callback: Callback) -> int:
     """How many of the notices were new. Raises Refused; then nothing was stored."""
     entered = tenant.clock.now()
     provider = tenant.provider_named(provider_name)
-    provider.verify_callback(callback, entered)
+    _require_proof(provider, provider_name, callback, entered)
     notices = provider.parse_notices(callback.body)
 
+    return sum(await file_notices(tenant, provider_name, notices, entered))
+
+
+def _require_proof(provider: Provider, name: str, callback: Callback, entered: datetime) -> None:
+    """What was wrong is for our log: a stranger would only learn how to come closer."""
+    try:
+        provider.verify_callback(callback, entered)
+    except Refused as refused:
+        _log.warning("provider_callback_refused", provider=name, reason=refused.message)
+        raise Refused("signature_invalid", "nothing proves that the provider said this") from None
+
+
+async def file_notices(
+    tenant: Tenant, provider_name: str, notices: Sequence[Notice], entered: datetime, by: str = ""
+) -> list[bool]:
+    """Write what a provider has said into the visitors' book; False where it was there. `by` says
+    how it came, if it did not call.
+    """
+    if not notices:
+        return []
     new = await tenant.store.record_notices(
-        [_record(tenant, provider_name, notice, entered) for notice in notices]
+        [_record(tenant, provider_name, notice, entered, by) for notice in notices]
     )
     if any(new):
         tenant.relay.ring()
-    return sum(new)
+    return new
 
 
-def _record(tenant: Tenant, provider: str, notice: Notice, entered: datetime) -> NoticeRecorded:
+def _record(
+    tenant: Tenant, provider: str, notice: Notice, entered: datetime, by: str
+) -> NoticeRecorded:
     now = tenant.clock.now()
+    said = f"{notice.kind.value} {by}".rstrip()
     entry = InboxEntry(id=tenant.ids.new("evt"), provider=provider, notice=notice, received_at=now)
     return NoticeRecorded(
         entry=entry,
         message=OutboxDraft(
-            subject=_subject(tenant, notice), reference=entry.id, body=encode(entry)
+            subject=_subject(tenant, notice), reference=entry.id, body=sealed_entry(tenant, entry)
         ),
         steps=(
-            Step(notice.end_to_end_id, Room.DOOR, entered, now, notice.kind.value),
+            Step(notice.end_to_end_id, Room.DOOR, entered, now, said),
             Step(notice.end_to_end_id, Room.VISITORS_BOOK, now, None, entry.id),
         ),
     )

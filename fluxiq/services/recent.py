@@ -32,3 +32,7 @@ class Recent(Generic[T]):
             if len(self._known) > self._size_max:
                 self._known.popitem(last=False)
         return value
+
+    def forget(self, key: bytes | str) -> None:
+        """Ask again next time: it has changed, and this process knows."""
+        self._known.pop(key, None)

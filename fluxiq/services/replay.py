@@ -42,7 +42,7 @@ async def once(
         return kept
 
     answer = await work()
-    if not answer.replayed:
+    if not (answer.replayed or answer.provisional):
         await tenant.kept_answers.keep(merchant_id, idempotency, answer)
     return answer
 

@@ -2,6 +2,9 @@
 
 from datetime import timedelta
 
+from msgspec import UNSET
+from msgspec.structs import replace
+
 from fluxiq.domain.records import WebhookEndpoint
 from fluxiq.domain.webhook import Rotated
 from fluxiq.errors import Refused
@@ -21,7 +24,9 @@ async def rotate_secret(
     request: RotateSecret,
     idempotency: Idempotency | None,
 ) -> Answer:
-    """The new secret, which is shown only now. A second rotation drops the oldest at once."""
+    """The new secret, which is shown only now: a replay has none. A second rotation drops the
+    oldest at once.
+    """
     await own_endpoint(tenant, merchant_id, endpoint_id)
     now, overlap = tenant.clock.now(), request.overlap_seconds
     change = Rotated(secret=new_secret(tenant), overlap_seconds=overlap)
@@ -30,11 +35,11 @@ async def rotate_secret(
         secret=change.secret,
         previous_secret_until=now + timedelta(seconds=overlap) if overlap else None,
     )
-    body = encode(Data(view))
-    asked = Asked(merchant_id=merchant_id, at=now, idempotency=idempotency, response=body)
+    replayed = encode(Data(replace(view, secret=UNSET)))
+    asked = Asked(merchant_id=merchant_id, at=now, idempotency=idempotency, response=replayed)
     after = await tenant.webhooks.change_endpoint(endpoint_id, change, asked)
     if after is None:
         raise Refused("webhook_not_found", f"no webhook {endpoint_id}", field="webhook_id")
     if not isinstance(after, WebhookEndpoint):
         return replay(after)
-    return Answer(body=body)
+    return Answer(body=encode(Data(view)))

@@ -207,7 +207,9 @@ def _judged(
         failure_code=reason_for(verdict.reason_code).code if failed else None,
         reason_code=verdict.reason_code if failed else None,
     )
-    return Judged(verdict=verdict, ended=ended, steps=_steps(verdict, ended, moved[-1], times))
+    # What is linked behind it, as the block of a fraud report, ends no hold.
+    ending = next(one for one in reversed(moved) if one.pending_id)
+    return Judged(verdict=verdict, ended=ended, steps=_steps(verdict, ended, ending, times))
 
 
 def _steps(

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from fluxiq.domain import refund_postings
+from fluxiq.domain import med_postings, refund_postings
 from fluxiq.domain.payout import PayoutEvent
 from fluxiq.domain.records import InboxEntry, PayoutStage, Refund, Transfer
 from fluxiq.ports.refunds import RefundEnded
+from fluxiq.services.block_report import note_rejected_return
 from fluxiq.services.dispatch_orders import dispatch_orders, enquire_orders
 from fluxiq.services.hold_refund import refund_draft, refund_event
 from fluxiq.services.orders import Judged, OrderKind
@@ -29,13 +30,20 @@ async def settle_refund_notices(tenant: Tenant, entries: Sequence[InboxEntry]) -
 
 
 def _resolve(tenant: Tenant, refund: Refund, event: PayoutEvent) -> Sequence[Transfer]:
-    confirmed = event is PayoutEvent.CONFIRMED
-    posting = refund_postings.refund_post if confirmed else refund_postings.refund_void
-    return posting(tenant.ispb, tenant.institution.ledger, refund)
+    """What comes back of a fraud report's return is blocked in the same chain."""
+    ispb, ledger = tenant.ispb, tenant.institution.ledger
+    if event is PayoutEvent.CONFIRMED:
+        return refund_postings.refund_post(ispb, ledger, refund)
+    if refund.med_report_id is None:
+        return refund_postings.refund_void(ispb, ledger, refund)
+    return med_postings.med_return_rejected(ispb, ledger, refund)
 
 
 async def _archive(tenant: Tenant, judged: Sequence[Judged[Refund]]) -> Sequence[str]:
     owed = await tenant.refunds.archive_ends([_line(tenant, one) for one in judged])
+    for one in judged:
+        if one.ended is not None and one.ended.stage is PayoutStage.FAILED:
+            await note_rejected_return(tenant, one.ended)
     return owed.endpoint_ids
 
 

@@ -77,8 +77,8 @@ class CsvWriter(Writer):
                 _reais(line.amount),
                 line.balance_after,
                 _reais(line.balance_after),
-                _harmless(line.description),
-                _harmless(line.reference or ""),
+                harmless(line.description),
+                harmless(line.reference or ""),
             )
             for line in lines
         )
@@ -183,6 +183,6 @@ def _reais(centavos: int) -> str:
     return f"{Decimal(centavos).scaleb(-2):.2f}"
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """A text cell that stays text: an apostrophe in front of what looks like a formula."""
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from fluxiq.domain.records import Charge, ChargeStatus, Event
-from fluxiq.errors import Refused
+from fluxiq.errors import LedgerDegraded, Refused
 from fluxiq.services.dispatch_payouts import enquire_payouts
 from fluxiq.services.hold_refund import hold_refund
 from fluxiq.services.messages.charges import charge_view
@@ -29,6 +29,8 @@ async def resume_unheld(tenant: Tenant) -> int:
             await hold_payout(tenant, payout, account)
         except Refused:
             continue  # it has ended: refused for its funds, and filed so
+        except LedgerDegraded:
+            continue  # above a cap of the stand-in, which others may be within
     return len(waiting) + await _resume_unheld_refunds(tenant, before)
 
 
@@ -57,6 +59,8 @@ async def _resume_unheld_refunds(tenant: Tenant, before: datetime) -> int:
             await hold_refund(tenant, refund)
         except Refused:
             continue  # it has ended: refused for its funds or its limit, and filed so
+        except LedgerDegraded:
+            continue  # above a cap of the stand-in, which others may be within
     return len(waiting)
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from fluxiq.domain.records import Account
 from fluxiq.domain.transfer import BookTransfer, TransferStage
-from fluxiq.errors import Refused
+from fluxiq.errors import LedgerDegraded, Refused
 from fluxiq.services.decide_transfer import expire_transfer, finish
 from fluxiq.services.make_transfer import PLATFORM, carry_out
 from fluxiq.services.tenant import Tenant
@@ -41,6 +41,8 @@ async def _resume(tenant: Tenant, transfer: BookTransfer) -> None:
         await carry_out(tenant, transfer, source, destination)
     except Refused:
         return  # it has ended: refused for its funds, and filed so
+    except LedgerDegraded:
+        return  # above a cap of the stand-in, which others may be within
 
 
 async def _account(tenant: Tenant, account_id: str) -> Account:

@@ -3,34 +3,64 @@
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from fluxiq import settings as config
+from fluxiq.domain.audit_signature import SealingKey
 from fluxiq.domain.limits import LimitsState
 from fluxiq.domain.records import Account, ApiKey, Merchant, PixKey
 from fluxiq.errors import Refused
 from fluxiq.ports import Bell, Cache, Clock, Ids, Ledger, Provider, Store
 from fluxiq.ports.accounts import Accounts, Statements
+from fluxiq.ports.admission import Admission
 from fluxiq.ports.api_keys import ApiKeys
+from fluxiq.ports.audit import AuditChain
+from fluxiq.ports.backlogs import Backlogs
 from fluxiq.ports.dead_letters import DeadLetters
 from fluxiq.ports.event_log import EventLog
 from fluxiq.ports.holds import Holds
+from fluxiq.ports.infractions import Infractions
 from fluxiq.ports.jobs import Jobs
 from fluxiq.ports.limits import LimitRecords
 from fluxiq.ports.live_data import Audit, LiveData
 from fluxiq.ports.med import MedReports
 from fluxiq.ports.payments import Payments
+from fluxiq.ports.privacy import People
+from fluxiq.ports.reconciliation import Reconciliation
 from fluxiq.ports.refunds import Refunds
 from fluxiq.ports.scheduled import ScheduledPayouts
+from fluxiq.ports.sealing import Sealer
+from fluxiq.ports.sealing_keys import SealingDesk
+from fluxiq.ports.sessions import Sessions
 from fluxiq.ports.transfers import Transfers
-from fluxiq.ports.upkeep import Upkeep
+from fluxiq.ports.upkeep import Removals, Upkeep
+from fluxiq.ports.users import Users
 from fluxiq.ports.webhooks import Addresses, Webhooks
+from fluxiq.services.access_tokens import AccessTokens
 from fluxiq.services.anti_scan import AntiScan
 from fluxiq.services.kept_answers import KeptAnswers
+from fluxiq.services.key_uses import KeyUses
+from fluxiq.services.passwords import Passwords
 from fluxiq.services.recent import Recent
 
 RECENT_SECONDS = 1.0  # a revoked key or a blocked account is noticed within this
+
+
+@dataclass(slots=True)
+class Standing:
+    """How an institution stands with its callers: its operator may suspend it at any moment."""
+
+    suspended: bool = False
+
+    def check(self) -> None:
+        """Raises Refused("institution_suspended"). Not for providers: money that arrives is taken
+        in whatever its institution may do.
+        """
+        if self.suspended:
+            raise Refused(
+                "institution_suspended", "the institution takes no calls: its operator suspended it"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,16 +77,28 @@ class Tenant:
     payout_limits: LimitRecords
     scheduled: ScheduledPayouts
     med: MedReports
+    infractions: Infractions
     api_keys: ApiKeys
+    users: Users
+    sessions: Sessions
+    passwords: Passwords
+    tokens: AccessTokens
     jobs: Jobs
     upkeep: Upkeep
+    people: People
+    removals: Removals
+    reconciliation: Reconciliation
     dead_letters: DeadLetters
     holds: Holds
+    backlogs: Backlogs
     ledger: Ledger
+    admission: Admission
     cache: Cache
     kept_answers: KeptAnswers
     live_data: LiveData
     audit: Audit
+    audit_chain: AuditChain
+    audit_key: SealingKey
     events: EventLog
     anti_scan: AntiScan
     providers: Mapping[str, Provider]
@@ -68,11 +110,16 @@ class Tenant:
     workers: Bell  # there are jobs
     webhooks: Webhooks
     addresses: Addresses  # where a merchant's endpoint may be
+    sealer: Sealer
+    sealing: SealingDesk  # rotations
     pepper: bytes  # keys the hash of API keys
     recent_keys: Recent[ApiKey]
+    recent_sessions: Recent[bool]  # those that live
     recent_accounts: Recent[tuple[Account, ...]]  # of a merchant, or the one with an id
     recent_limits: Recent[LimitsState]
     recent_payees: Recent[tuple[Merchant, PixKey]]  # by account: who is paid into it, and how
+    standing: Standing = field(default_factory=Standing)
+    key_uses: KeyUses = field(default_factory=KeyUses)
 
     @property
     def ispb(self) -> str:

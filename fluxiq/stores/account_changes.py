@@ -1,13 +1,21 @@
 """Accounts on request: opened under an idempotency key, changed with their reason, listed."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Final
+
+from msgspec.structs import replace
 
 from fluxiq.domain.records import Account
 from fluxiq.ports import Archived, Fresh, Opening, Page
 from fluxiq.ports.accounts import AccountChanged, AccountFilter, AccountOpening, Accounts
+from fluxiq.ports.sealing import Sealer
 from fluxiq.stores import idempotency, paperwork, telling
+from fluxiq.stores.accounts import pix_key_row
 from fluxiq.stores.pool import Connection, Postgres, uuid_of
-from fluxiq.stores.rows import account_of, columns, digest_of
+from fluxiq.stores.rows import columns, digest_of
+from fluxiq.stores.sealed import ACCOUNT_NAME, House
+from fluxiq.stores.sealed_records import account_of, pix_key_of
 from fluxiq.stores.statement import GIVEN, Part, compose
 
 _OPEN: Final = compose(
@@ -21,7 +29,7 @@ _OPEN: Final = compose(
                 (id, merchant_id, ledger_id, product_id, name, status, created_at, metadata)
             SELECT id, merchant_id, ledger_id, product_id, name, status, created_at, metadata
             FROM unnest(
-                $1::text[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[],
+                $1::text[], $2::text[], $3::uuid[], $4::text[], $5::bytea[], $6::text[],
                 $7::timestamptz[], $8::jsonb[], $9::text[]
             ) AS asked (
                 id, merchant_id, ledger_id, product_id, name, status, created_at, metadata, given
@@ -32,10 +40,11 @@ _OPEN: Final = compose(
         Part(
             "keyed",
             f"""
-            INSERT INTO pix_keys (key, kind, account_id, created_at)
-            SELECT key, kind, account_id, created_at
-            FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[])
-                AS asked (key, kind, account_id, created_at, given)
+            INSERT INTO pix_keys (key_index, key, kind, account_id, created_at)
+            SELECT key_index, key, kind, account_id, created_at
+            FROM unnest(
+                $1::bytea[], $2::bytea[], $3::text[], $4::text[], $5::timestamptz[], $6::text[]
+            ) AS asked (key_index, key, kind, account_id, created_at, given)
             WHERE {GIVEN}
             """,  # noqa: S608 - a constant
         ),
@@ -69,43 +78,41 @@ WHERE merchant_id = $1 AND ($2::text IS NULL OR status = $2)
     AND ($3::text IS NULL OR product_id = $3)
 """
 _PAGE: Final = f"""
-SELECT *, ARRAY(
-    SELECT key FROM pix_keys WHERE account_id = accounts.id ORDER BY created_at, key
-) AS keys
-{_WANTED} ORDER BY created_at, id LIMIT $4 OFFSET $5
-"""  # noqa: S608 - constants
+SELECT * {_WANTED} ORDER BY created_at, id LIMIT $4 OFFSET $5
+"""
+_KEYS: Final = "SELECT * FROM pix_keys WHERE account_id = ANY ($1::text[])"
 _COUNT: Final = f"SELECT count(*) {_WANTED}"
 
 
 class PostgresAccounts(Accounts):
     """The accounts of institution `ispb`."""
 
-    def __init__(self, postgres: Postgres, ispb: str) -> None:
+    def __init__(self, postgres: Postgres, ispb: str, sealer: Sealer) -> None:
         self._postgres = postgres
-        self._ispb = ispb
+        self._house = House(ispb, sealer)
 
     async def open(self, opening: AccountOpening) -> Opening:
-        return await self._postgres.run(_open, self._ispb, opening)
+        return await self._postgres.run(_open, self._house, opening)
 
     async def change(self, changed: AccountChanged) -> Archived | None:
-        return await self._postgres.run(_change, self._ispb, changed)
+        return await self._postgres.run(_change, self._house, changed)
 
     async def page(
         self, wanted: AccountFilter, page: Page
     ) -> tuple[list[tuple[Account, tuple[str, ...]]], int]:
-        return await self._postgres.run(_page, wanted, page)
+        return await self._postgres.run(_page, self._house, wanted, page)
 
 
-async def _open(connection: Connection, ispb: str, opening: AccountOpening) -> Opening:
+async def _open(connection: Connection, house: House, opening: AccountOpening) -> Opening:
     account = opening.account
-    claims = idempotency.Claims([_claim(opening)])
+    claims = idempotency.Claims(house, [_claim(opening)])
     given = None if opening.idempotency is None else account.id
     rows = await connection.fetch(
         _OPEN,
         *claims.columns(),
-        *columns([(*_row(account), given)], 9),
-        *columns([(k.key, k.kind, k.account_id, k.created_at, given) for k in opening.keys], 5),
-        *telling.told(ispb, [telling.Telling(opening.event, given=given)]),
+        *columns([(*_row(house, account), given)], 9),
+        *columns([(*pix_key_row(house, key), given) for key in opening.keys], 6),
+        *telling.told(house, [telling.Telling(opening.event, given=given)]),
         *paperwork.audited([_line("account.created", account, opening.actor, given=given)]),
     )
     told = telling.Told.of_rows(rows)
@@ -113,22 +120,32 @@ async def _open(connection: Connection, ispb: str, opening: AccountOpening) -> O
     return Fresh(told.of(opening.event)) if isinstance(answer, Fresh) else answer
 
 
-async def _change(connection: Connection, ispb: str, changed: AccountChanged) -> Archived | None:
+async def _change(connection: Connection, house: House, changed: AccountChanged) -> Archived | None:
     after, before = changed.account, changed.before
+    # A name is compared once it is open; then the row is written over what was read, byte by byte.
+    found = await connection.fetchrow("SELECT * FROM accounts WHERE id = $1", after.id)
+    if found is None or account_of(house, found).name != before.name:
+        return None
+
     rows = await connection.fetch(
         _CHANGE,
         after.id,
-        after.name,
+        house.seal_text(after.name, ACCOUNT_NAME, after.id),
         after.status,
         after.block_reason,
         after.metadata,
-        before.name,
+        found["name"],
         before.status,
         before.block_reason,
         before.metadata,
-        *telling.told(ispb, [telling.Telling(changed.event, given=after.id)]),
+        *telling.told(house, [telling.Telling(changed.event, given=after.id)]),
         *paperwork.audited(
-            [_line(changed.action, after, changed.actor, changed.note, given=after.id)]
+            [
+                replace(
+                    _line(changed.action, after, changed.actor, changed.note, given=after.id),
+                    before=digest_of(before),
+                )
+            ]
         ),
     )
     told = telling.Told.of_rows(rows)
@@ -136,12 +153,25 @@ async def _change(connection: Connection, ispb: str, changed: AccountChanged) ->
 
 
 async def _page(
-    connection: Connection, wanted: AccountFilter, page: Page
+    connection: Connection, house: House, wanted: AccountFilter, page: Page
 ) -> tuple[list[tuple[Account, tuple[str, ...]]], int]:
     arguments = (wanted.merchant_id, wanted.status, wanted.product_id)
     rows = await connection.fetch(_PAGE, *arguments, page.size, (page.number - 1) * page.size)
     total = await connection.fetchval(_COUNT, *arguments)
-    return [(account_of(row), tuple(row["keys"])) for row in rows], total
+    keys = await _keys_by_account(connection, house, [row["id"] for row in rows])
+    return [(account_of(house, row), tuple(keys[row["id"]])) for row in rows], total
+
+
+async def _keys_by_account(
+    connection: Connection, house: House, account_ids: Sequence[str]
+) -> defaultdict[str, list[str]]:
+    """Their PIX keys, in the order of their times, then of the keys."""
+    rows = await connection.fetch(_KEYS, account_ids)
+    found = defaultdict(list)
+    keys = [pix_key_of(house, row) for row in rows]
+    for key in sorted(keys, key=lambda one: (one.created_at, one.key)):
+        found[key.account_id].append(key.key)
+    return found
 
 
 def _claim(opening: AccountOpening) -> idempotency.Claim | None:
@@ -158,13 +188,13 @@ def _claim(opening: AccountOpening) -> idempotency.Claim | None:
     )
 
 
-def _row(account: Account) -> tuple[object, ...]:
+def _row(house: House, account: Account) -> tuple[object, ...]:
     return (
         account.id,
         account.merchant_id,
         uuid_of(account.ledger_id),
         account.product_id,
-        account.name,
+        house.seal_text(account.name, ACCOUNT_NAME, account.id),
         account.status,
         account.created_at,
         account.metadata,
@@ -174,4 +204,12 @@ def _row(account: Account) -> tuple[object, ...]:
 def _line(
     action: str, account: Account, actor: str, note: str = "", *, given: str | None
 ) -> paperwork.AuditLine:
-    return paperwork.AuditLine(actor, action, account.id, digest_of(account), note, given)
+    return paperwork.AuditLine(
+        actor,
+        action,
+        account.id,
+        digest_of(account),
+        note,
+        given,
+        merchant_id=account.merchant_id,
+    )

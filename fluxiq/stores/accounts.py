@@ -9,30 +9,45 @@ from fluxiq.errors import Refused
 from fluxiq.ports import Page
 from fluxiq.stores import paperwork, telling
 from fluxiq.stores.pool import Connection, uuid_of
-from fluxiq.stores.rows import account_of, columns, digest_of, record
+from fluxiq.stores.rows import columns, digest_of, record
+from fluxiq.stores.sealed import (
+    ACCOUNT_NAME,
+    MERCHANT_DOCUMENT,
+    MERCHANT_NAME,
+    PIX_KEY,
+    House,
+    key_index,
+)
+from fluxiq.stores.sealed_records import account_of, merchant_of, pix_key_of
 
 
-async def add_merchant(connection: Connection, merchant: Merchant) -> None:
+async def add_merchant(connection: Connection, house: House, merchant: Merchant) -> None:
     added = await connection.fetchval(
         """
         INSERT INTO merchants (id, name, document, city, created_at) VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (id) DO NOTHING RETURNING id
         """,
         merchant.id,
-        merchant.name,
-        merchant.document,
+        house.seal_text(merchant.name, MERCHANT_NAME, merchant.id),
+        house.seal_text(merchant.document, MERCHANT_DOCUMENT, merchant.id),
         merchant.city,
         merchant.created_at,
     )
 
     if added is not None:
-        line = paperwork.AuditLine("platform", "merchant.created", merchant.id, digest_of(merchant))
+        line = paperwork.AuditLine(
+            "platform",
+            "merchant.created",
+            merchant.id,
+            digest_of(merchant),
+            merchant_id=merchant.id,
+        )
         await paperwork.file(connection, audit=[line])
 
 
-async def find_merchant(connection: Connection, merchant_id: str) -> Merchant | None:
+async def find_merchant(connection: Connection, house: House, merchant_id: str) -> Merchant | None:
     row = await connection.fetchrow("SELECT * FROM merchants WHERE id = $1", merchant_id)
-    return None if row is None else record(Merchant, row)
+    return None if row is None else merchant_of(house, row)
 
 
 async def add_api_key(connection: Connection, key: ApiKey, actor: str | None = None) -> None:
@@ -41,9 +56,9 @@ async def add_api_key(connection: Connection, key: ApiKey, actor: str | None = N
         """
         INSERT INTO api_keys (
             id, merchant_id, name, key_hash, permissions, created_at, revoked_at, expires_at,
-            last_characters
+            last_characters, is_test, networks, owner_id
         )
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         ON CONFLICT (id) DO NOTHING RETURNING id
         """,
         key.id,
@@ -55,11 +70,16 @@ async def add_api_key(connection: Connection, key: ApiKey, actor: str | None = N
         key.revoked_at,
         key.expires_at,
         key.last_characters,
+        key.is_test,
+        key.networks,
+        key.owner_id,
     )
 
     if added is not None:
         who = actor or key.merchant_id
-        line = paperwork.AuditLine(who, "api_key.created", key.id, digest_of(key))
+        line = paperwork.AuditLine(
+            who, "api_key.created", key.id, digest_of(key), merchant_id=key.merchant_id
+        )
         await paperwork.file(connection, audit=[line])
 
 
@@ -70,31 +90,39 @@ async def find_api_key(connection: Connection, key_hash: bytes) -> ApiKey | None
 
 
 async def add_account(
-    connection: Connection, ispb: str, account: Account, keys: Sequence[PixKey], event: Event
+    connection: Connection,
+    house: House,
+    account: Account,
+    keys: Sequence[PixKey],
+    event: Event,
 ) -> None:
     """Raises Refused `account_exists` for another account under this id, and `pix_key_taken`."""
-    if not await _insert_account(connection, account):
-        there = await find_account(connection, account.id)
+    if not await _insert_account(connection, house, account):
+        there = await find_account(connection, house, account.id)
         if there != account:
             raise Refused("account_exists", "another account has this id", field="id")
 
         return
 
-    await _insert_pix_keys(connection, keys)
+    await _insert_pix_keys(connection, house, keys)
     line = paperwork.AuditLine(
-        account.merchant_id, "account.created", account.id, digest_of(account)
+        account.merchant_id,
+        "account.created",
+        account.id,
+        digest_of(account),
+        merchant_id=account.merchant_id,
     )
     await paperwork.file(connection, audit=[line])
-    await telling.tell(connection, ispb, [telling.Telling(event)])
+    await telling.tell(connection, house, [telling.Telling(event)])
 
 
-async def find_account(connection: Connection, account_id: str) -> Account | None:
+async def find_account(connection: Connection, house: House, account_id: str) -> Account | None:
     row = await connection.fetchrow("SELECT * FROM accounts WHERE id = $1", account_id)
-    return None if row is None else account_of(row)
+    return None if row is None else account_of(house, row)
 
 
 async def list_accounts(
-    connection: Connection, merchant_id: str, page: Page
+    connection: Connection, house: House, merchant_id: str, page: Page
 ) -> tuple[list[Account], int]:
     rows = await connection.fetch(
         """
@@ -108,22 +136,31 @@ async def list_accounts(
     total = await connection.fetchval(
         "SELECT count(*) FROM accounts WHERE merchant_id = $1", merchant_id
     )
-    return [account_of(row) for row in rows], total
+    return [account_of(house, row) for row in rows], total
 
 
-async def pix_keys_of(connection: Connection, account_id: str) -> list[PixKey]:
-    rows = await connection.fetch(
-        "SELECT * FROM pix_keys WHERE account_id = $1 ORDER BY created_at, key", account_id
+async def pix_keys_of(connection: Connection, house: House, account_id: str) -> list[PixKey]:
+    """In the order of their times, then of the keys."""
+    rows = await connection.fetch("SELECT * FROM pix_keys WHERE account_id = $1", account_id)
+    keys = [pix_key_of(house, row) for row in rows]
+    return sorted(keys, key=lambda one: (one.created_at, one.key))
+
+
+async def find_pix_key(connection: Connection, house: House, key: str) -> PixKey | None:
+    row = await connection.fetchrow(
+        "SELECT * FROM pix_keys WHERE key_index = $1", key_index(house, key)
     )
-    return [record(PixKey, row) for row in rows]
+    return None if row is None else pix_key_of(house, row)
 
 
-async def find_pix_key(connection: Connection, key: str) -> PixKey | None:
-    row = await connection.fetchrow("SELECT * FROM pix_keys WHERE key = $1", key)
-    return None if row is None else record(PixKey, row)
+def pix_key_row(house: House, key: PixKey) -> tuple[object, ...]:
+    """`key_index, key, kind, account_id, created_at`."""
+    index = key_index(house, key.key)
+    sealed = house.seal_text(key.key, PIX_KEY, index.hex())
+    return index, sealed, key.kind, key.account_id, key.created_at
 
 
-async def _insert_account(connection: Connection, account: Account) -> bool:
+async def _insert_account(connection: Connection, house: House, account: Account) -> bool:
     added = await connection.fetchval(
         """
         INSERT INTO accounts
@@ -135,7 +172,7 @@ async def _insert_account(connection: Connection, account: Account) -> bool:
         account.merchant_id,
         uuid_of(account.ledger_id),
         account.product_id,
-        account.name,
+        house.seal_text(account.name, ACCOUNT_NAME, account.id),
         account.status,
         account.created_at,
         account.metadata,
@@ -143,15 +180,17 @@ async def _insert_account(connection: Connection, account: Account) -> bool:
     return added is not None
 
 
-async def _insert_pix_keys(connection: Connection, keys: Sequence[PixKey]) -> None:
-    rows = [(key.key, key.kind, key.account_id, key.created_at) for key in keys]
+async def _insert_pix_keys(connection: Connection, house: House, keys: Sequence[PixKey]) -> None:
+    rows = [pix_key_row(house, key) for key in keys]
     try:
         await connection.execute(
             """
-            INSERT INTO pix_keys (key, kind, account_id, created_at)
-            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+            INSERT INTO pix_keys (key_index, key, kind, account_id, created_at)
+            SELECT * FROM unnest(
+                $1::bytea[], $2::bytea[], $3::text[], $4::text[], $5::timestamptz[]
+            )
             """,
-            *columns(rows, 4),
+            *columns(rows, 5),
         )
     except asyncpg.UniqueViolationError:
         raise Refused(

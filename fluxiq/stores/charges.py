@@ -2,14 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
+
+from msgspec.structs import replace
 
 from fluxiq.domain.records import Charge, ChargeStatus, Event
 from fluxiq.ports import Archived, ChargeOpening, Fresh, Opening
+from fluxiq.ports.origin import Origin, origin
 from fluxiq.ports.payments import ChargeCancelling, NotPending
-from fluxiq.stores import idempotency, paperwork, telling
+from fluxiq.stores import idempotency, job_queue, paperwork, telling
 from fluxiq.stores.pool import Connection
-from fluxiq.stores.rows import columns, digest_of, record
+from fluxiq.stores.rows import columns, digest_of
+from fluxiq.stores.sealed import CHARGE_CODE, CHARGE_KEY, CHARGE_PAYER, House
+from fluxiq.stores.sealed_records import charge_of, sealed_payer, those_that_open
 from fluxiq.stores.statement import GIVEN, Part, compose
 
 _MADE: Final = Part(
@@ -23,8 +29,8 @@ _MADE: Final = Part(
         id, merchant_id, account_id, txid, amount, description, payer, pix_key, qr_code, status,
         expires_at, created_at, paid_at, end_to_end_id, metadata
     FROM unnest(
-        $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::jsonb[],
-        $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[],
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bytea[],
+        $8::bytea[], $9::bytea[], $10::text[], $11::timestamptz[], $12::timestamptz[],
         $13::timestamptz[], $14::text[], $15::jsonb[], $16::text[]
     ) AS asked (
         id, merchant_id, account_id, txid, amount, description, payer, pix_key, qr_code, status,
@@ -60,9 +66,9 @@ RETURNING *
 
 
 async def open_charges(
-    connection: Connection, ispb: str, openings: Sequence[ChargeOpening]
+    connection: Connection, house: House, openings: Sequence[ChargeOpening]
 ) -> list[Opening]:
-    claims = idempotency.Claims([_claim(opening) for opening in openings])
+    claims = idempotency.Claims(house, [_claim(opening) for opening in openings])
     # What is made under a key is given the claim; without a key it is made always.
     asked = [
         (opening, opening.charge.id if opening.idempotency is not None else None)
@@ -72,9 +78,11 @@ async def open_charges(
     rows = await connection.fetch(
         _OPEN,
         *claims.columns(),
-        *columns([(*_row(one.charge), given) for one, given in asked], 16),
-        *telling.told(ispb, [telling.Telling(one.event, given=given) for one, given in asked]),
-        *paperwork.audited(_line("created", one.charge, given=given) for one, given in asked),
+        *columns([(*_row(house, one.charge), given) for one, given in asked], 16),
+        *telling.told(house, [telling.Telling(one.event, given=given) for one, given in asked]),
+        *paperwork.audited(
+            _line("created", one.charge, given=given, where=one.origin) for one, given in asked
+        ),
     )
     told = telling.Told.of_rows(rows)
     answers = await claims.answers(connection, told.happened)
@@ -84,34 +92,37 @@ async def open_charges(
     ]
 
 
-async def find_charge(connection: Connection, charge_id: str) -> Charge | None:
+async def find_charge(connection: Connection, house: House, charge_id: str) -> Charge | None:
     row = await connection.fetchrow("SELECT * FROM charges WHERE id = $1", charge_id)
-    return None if row is None else record(Charge, row)
+    return None if row is None else charge_of(house, row)
 
 
-async def overdue_charges(connection: Connection, before: datetime, limit: int) -> list[Charge]:
-    return [record(Charge, row) for row in await connection.fetch(_OVERDUE, before, limit)]
+async def overdue_charges(
+    connection: Connection, house: House, before: datetime, limit: int
+) -> list[Charge]:
+    rows = await connection.fetch(_OVERDUE, before, limit)
+    return those_that_open(partial(charge_of, house), rows)
 
 
 async def archive_expiries(
-    connection: Connection, ispb: str, batch: Sequence[tuple[Charge, Event]]
+    connection: Connection, house: House, batch: Sequence[tuple[Charge, Event]]
 ) -> Archived:
     events = {charge.id: event for charge, event in batch}
     rows = await connection.fetch(_EXPIRE, list(events))
-    expired = [record(Charge, row) for row in rows]
+    expired = [charge_of(house, row) for row in rows]
     if not expired:
         return Archived()
 
     told = await telling.tell(
-        connection, ispb, [telling.Telling(events[one.id]) for one in expired]
+        connection, house, [telling.Telling(events[one.id]) for one in expired]
     )
-    lines = [_line("expired", charge, actor="platform") for charge in expired]
+    lines = [_changed("expired", charge, actor="platform") for charge in expired]
     await paperwork.file(connection, audit=lines)
     return Archived(endpoint_ids=told.endpoint_ids)
 
 
 async def cancel_charge(
-    connection: Connection, ispb: str, cancelling: ChargeCancelling
+    connection: Connection, house: House, cancelling: ChargeCancelling
 ) -> Opening | NotPending:
     """In a transaction. The charge is locked first: a receipt that pays it waits, or was first."""
     charge = cancelling.charge
@@ -121,15 +132,16 @@ async def cancel_charge(
     if status != ChargeStatus.PENDING:
         return NotPending(ChargeStatus(status))
 
-    answer = await idempotency.claim_alone(connection, _claim_to_cancel(cancelling))
+    answer = await idempotency.claim_alone(connection, house, _claim_to_cancel(cancelling))
     if not isinstance(answer, Fresh):
         return answer
 
     await connection.execute(
         "UPDATE charges SET status = $2 WHERE id = $1", charge.id, charge.status
     )
-    told = await telling.tell(connection, ispb, [telling.Telling(cancelling.event)])
-    await paperwork.file(connection, audit=[_line("cancelled", charge)])
+    told = await telling.tell(connection, house, [telling.Telling(cancelling.event)])
+    await paperwork.file(connection, audit=[_changed("cancelled", charge)])
+    await job_queue.enqueue(connection, cancelling.jobs)
     return Fresh(told.endpoint_ids)
 
 
@@ -161,7 +173,7 @@ def _claim(opening: ChargeOpening) -> idempotency.Claim | None:
     )
 
 
-def _row(charge: Charge) -> tuple[object, ...]:
+def _row(house: House, charge: Charge) -> tuple[object, ...]:
     return (
         charge.id,
         charge.merchant_id,
@@ -169,9 +181,9 @@ def _row(charge: Charge) -> tuple[object, ...]:
         charge.txid,
         charge.amount,
         charge.description,
-        charge.payer,
-        charge.pix_key,
-        charge.qr_code,
+        sealed_payer(house, charge.payer, CHARGE_PAYER, charge.id),
+        house.seal_text(charge.pix_key, CHARGE_KEY, charge.id),
+        house.seal_text(charge.qr_code, CHARGE_CODE, charge.id),
         charge.status,
         charge.expires_at,
         charge.created_at,
@@ -181,8 +193,20 @@ def _row(charge: Charge) -> tuple[object, ...]:
     )
 
 
-def _line(
-    action: str, charge: Charge, *, actor: str | None = None, given: str | None = None
-) -> paperwork.AuditLine:
-    who = actor or charge.merchant_id
-    return paperwork.AuditLine(who, f"charge.{action}", charge.id, digest_of(charge), given=given)
+def _line(action: str, charge: Charge, *, given: str | None, where: Origin) -> paperwork.AuditLine:
+    return paperwork.AuditLine(
+        charge.merchant_id,
+        f"charge.{action}",
+        charge.id,
+        digest_of(charge),
+        given=given,
+        merchant_id=charge.merchant_id,
+        origin=where,
+    )
+
+
+def _changed(action: str, charge: Charge, *, actor: str | None = None) -> paperwork.AuditLine:
+    """Of one that was pending until now, and changed in nothing else."""
+    line = _line(action, charge, given=None, where=origin())
+    before = digest_of(replace(charge, status=ChargeStatus.PENDING))
+    return replace(line, actor=actor or line.actor, before=before)

@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from fluxiq.domain.records import Delivery, Step
+from fluxiq.errors import SealBroken
 from fluxiq.ports.webhooks import Claimed, DeliveryAttempt
 from fluxiq.stores import paperwork
 from fluxiq.stores.endpoints import find_endpoint
 from fluxiq.stores.pool import Connection
 from fluxiq.stores.rows import columns, record
+from fluxiq.stores.sealed import EVENT_BODY, House
 from fluxiq.stores.statement import HAPPENED, Part, compose
 
 # Asked in the statement itself: an endpoint may be disabled since it was read.
@@ -24,7 +26,7 @@ claimed AS (
 )
 SELECT
     claimed.id, endpoint_id, event_id, attempts AS attempt, attempts_before,
-    events.type AS event_type, body, reference
+    events.type AS event_type, body, reference, events.created_at
 FROM claimed JOIN events ON events.id = event_id
 ORDER BY events.created_at, events.id
 """
@@ -119,19 +121,46 @@ RETURNING old.attempt
 
 
 async def claim_deliveries(
-    connection: Connection, endpoint_id: str, now: datetime, lease_seconds: float, limit: int
-) -> Claimed:
-    """A lease that runs out makes a delivery due again."""
-    endpoint = await find_endpoint(connection, endpoint_id)
+    connection: Connection,
+    house: House,
+    endpoint_id: str,
+    now: datetime,
+    lease_seconds: float,
+    *,
+    limit: int,
+) -> tuple[Claimed, list[DeliveryAttempt]]:
+    """A lease that runs out makes a delivery due again. Beside what was claimed: attempts at those
+    whose event does not open, which has set off the alarm. They are over before they began.
+    """
+    endpoint = await find_endpoint(connection, house, endpoint_id)
     if endpoint is None or endpoint.disabled_at is not None or limit < 1:
-        return Claimed(endpoint=endpoint)
+        return Claimed(endpoint=endpoint), []
 
     leased_until = now + timedelta(seconds=lease_seconds)
     if endpoint.ordered:
         rows = await connection.fetch(_CLAIM_FIRST, endpoint_id, now, leased_until)
     else:
         rows = await connection.fetch(_CLAIM, endpoint_id, now, leased_until, limit)
-    return Claimed(endpoint=endpoint, deliveries=tuple(record(Delivery, row) for row in rows))
+
+    claimed, broken = [], []
+    for row in rows:
+        try:
+            body = house.open(row["body"], EVENT_BODY, row["event_id"])
+        except SealBroken:
+            broken.append(_given_up(record(Delivery, {**row, "body": b""}), now))
+        else:
+            claimed.append(record(Delivery, {**row, "body": body}))
+    return Claimed(endpoint=endpoint, deliveries=tuple(claimed)), broken
+
+
+def _given_up(delivery: Delivery, at: datetime) -> DeliveryAttempt:
+    return DeliveryAttempt(
+        delivery=delivery,
+        at=at,
+        delivered=False,
+        status=None,
+        error="the event on record cannot be read",
+    )
 
 
 async def finish_deliveries(

@@ -20,6 +20,7 @@ from fluxiq.stores import idempotency, paperwork, telling
 from fluxiq.stores.endpoints import claim_of
 from fluxiq.stores.pool import Connection
 from fluxiq.stores.rows import digest_of, record
+from fluxiq.stores.sealed import House
 
 ATTEMPTS_SHOWN_MAX: Final = 20  # of a delivery, the newest: asking again is not bounded
 
@@ -99,17 +100,19 @@ async def list_deliveries(
 
 
 async def send_to_one(
-    connection: Connection, endpoint_id: str, event: Event, asked: Asked
+    connection: Connection, house: House, endpoint_id: str, event: Event, asked: Asked
 ) -> Fresh | Again:
-    answer = await idempotency.claim_alone(connection, claim_of(asked, event.id))
+    answer = await idempotency.claim_alone(connection, house, claim_of(asked, event.id))
     if isinstance(answer, Fresh):
-        await telling.tell_one(connection, endpoint_id, event)
+        await telling.tell_one(connection, house, endpoint_id, event)
         await _write_down(connection, asked, "tested", endpoint_id, event.id)
     return answer
 
 
-async def redeliver(connection: Connection, delivery_id: str, asked: Asked) -> Fresh | Again:
-    answer = await idempotency.claim_alone(connection, claim_of(asked, delivery_id))
+async def redeliver(
+    connection: Connection, house: House, delivery_id: str, asked: Asked
+) -> Fresh | Again:
+    answer = await idempotency.claim_alone(connection, house, claim_of(asked, delivery_id))
     if isinstance(answer, Fresh) and await connection.fetchval(_AGAIN, delivery_id, asked.at):
         await _write_down(connection, asked, "redelivered", delivery_id, "")
     return answer
@@ -117,13 +120,15 @@ async def redeliver(connection: Connection, delivery_id: str, asked: Asked) -> F
 
 async def redeliver_range(
     connection: Connection,
+    house: House,
     endpoint_id: str,
     wanted: DeliveriesWanted,
     asked: Asked,
+    *,
     respond: Callable[[Redelivered], bytes],
 ) -> Redelivered | Again:
     claim = claim_of(asked, endpoint_id)
-    answer = await idempotency.claim_alone(connection, claim)
+    answer = await idempotency.claim_alone(connection, house, claim)
     if not isinstance(answer, Fresh):
         return answer
 
@@ -142,7 +147,7 @@ async def redeliver_range(
     done = Redelivered(scheduled=len(rows), next_start=last)
     await _write_down(connection, asked, "redelivered", endpoint_id, f"{len(rows)} deliveries")
     if claim is not None:
-        await idempotency.answer(connection, claim, respond(done))
+        await idempotency.answer(connection, house, claim, respond(done))
     return done
 
 
@@ -160,6 +165,11 @@ async def _write_down(
     connection: Connection, asked: Asked, action: str, subject: str, note: str
 ) -> None:
     line = paperwork.AuditLine(
-        asked.merchant_id, f"webhook.{action}", subject, digest_of(asked), note=note
+        asked.merchant_id,
+        f"webhook.{action}",
+        subject,
+        digest_of(asked),
+        note=note,
+        merchant_id=asked.merchant_id,
     )
     await paperwork.file(connection, audit=[line])

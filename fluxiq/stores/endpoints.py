@@ -9,7 +9,9 @@ from fluxiq.ports import Fresh, Page
 from fluxiq.ports.webhooks import Again, Asked
 from fluxiq.stores import idempotency, paperwork, telling
 from fluxiq.stores.pool import Connection
-from fluxiq.stores.rows import digest_of, record
+from fluxiq.stores.rows import digest_of
+from fluxiq.stores.sealed import PREVIOUS_SECRET, SECRET, House
+from fluxiq.stores.sealed_records import endpoint_of
 
 _ADD: Final = """
 INSERT INTO webhook_endpoints (
@@ -42,10 +44,14 @@ _LOCK_MERCHANT: Final = "SELECT FROM merchants WHERE id = $1 FOR NO KEY UPDATE"
 
 
 async def add_endpoint(
-    connection: Connection, endpoint: WebhookEndpoint, asked: Asked, endpoints_max: int
+    connection: Connection,
+    house: House,
+    endpoint: WebhookEndpoint,
+    asked: Asked,
+    endpoints_max: int,
 ) -> Fresh | Again:
     """Raises Refused `too_many_webhooks`."""
-    answer = await idempotency.claim_alone(connection, claim_of(asked, endpoint.id))
+    answer = await idempotency.claim_alone(connection, house, claim_of(asked, endpoint.id))
     if not isinstance(answer, Fresh):
         return answer
 
@@ -53,36 +59,42 @@ async def add_endpoint(
     if await connection.fetchval(_COUNT, endpoint.merchant_id) >= endpoints_max:
         raise Refused("too_many_webhooks", f"a merchant has at most {endpoints_max} endpoints")
 
-    values = (endpoint.id, endpoint.merchant_id, endpoint.url, endpoint.events, endpoint.secret)
+    secret, previous_secret = _sealed_secrets(house, endpoint)
     added = await connection.fetchval(
         _ADD,
-        *values,
+        endpoint.id,
+        endpoint.merchant_id,
+        endpoint.url,
+        endpoint.events,
+        secret,
         endpoint.created_at,
         endpoint.disabled_at,
         endpoint.disabled_reason,
         endpoint.description,
         endpoint.ordered,
-        endpoint.previous_secret,
+        previous_secret,
         endpoint.previous_secret_until,
         endpoint.failing_since,
         endpoint.deleted_at,
     )
     if added is not None:
-        await _write_down(connection, "created", endpoint, endpoint.merchant_id)
+        await _write_down(connection, "created", endpoint, endpoint.merchant_id, b"")
     return answer
 
 
-async def find_endpoint(connection: Connection, endpoint_id: str) -> WebhookEndpoint | None:
+async def find_endpoint(
+    connection: Connection, house: House, endpoint_id: str
+) -> WebhookEndpoint | None:
     row = await connection.fetchrow("SELECT * FROM webhook_endpoints WHERE id = $1", endpoint_id)
-    return None if row is None else record(WebhookEndpoint, row)
+    return None if row is None else endpoint_of(house, row)
 
 
 async def list_endpoints(
-    connection: Connection, merchant_id: str, page: Page
+    connection: Connection, house: House, merchant_id: str, page: Page
 ) -> tuple[list[WebhookEndpoint], int]:
     rows = await connection.fetch(_LIST, merchant_id, page.size, (page.number - 1) * page.size)
     total = await connection.fetchval(_COUNT, merchant_id)
-    return [record(WebhookEndpoint, row) for row in rows], total
+    return [endpoint_of(house, row) for row in rows], total
 
 
 async def enabled_endpoints(connection: Connection) -> list[str]:
@@ -94,7 +106,7 @@ async def enabled_endpoints(connection: Connection) -> list[str]:
 
 async def change_endpoint(
     connection: Connection,
-    ispb: str,
+    house: House,
     endpoint_id: str,
     change: EndpointChange,
     asked: Asked,
@@ -104,11 +116,11 @@ async def change_endpoint(
     row = await connection.fetchrow(
         "SELECT * FROM webhook_endpoints WHERE id = $1 FOR UPDATE", endpoint_id
     )
-    before = None if row is None else record(WebhookEndpoint, row)
+    before = None if row is None else endpoint_of(house, row)
     if before is None or before.deleted_at is not None:
         return None
 
-    answer = await idempotency.claim_alone(connection, claim_of(asked, endpoint_id))
+    answer = await idempotency.claim_alone(connection, house, claim_of(asked, endpoint_id))
     if not isinstance(answer, Fresh):
         return answer
 
@@ -116,11 +128,12 @@ async def change_endpoint(
     if after == before:
         return before
 
-    await _overwrite(connection, after)
+    await _overwrite(connection, house, after)
     actor = "platform" if isinstance(change, Disabled) else asked.merchant_id
-    await _write_down(connection, type(change).__name__.lower(), after, actor)
+    action = type(change).__name__.lower()
+    await _write_down(connection, action, after, actor, digest_of(before))
     if event is not None:
-        await telling.tell(connection, ispb, [telling.Telling(event)])
+        await telling.tell(connection, house, [telling.Telling(event)])
     return after
 
 
@@ -139,18 +152,28 @@ def claim_of(asked: Asked, resource_id: str) -> idempotency.Claim | None:
     )
 
 
-async def _overwrite(connection: Connection, endpoint: WebhookEndpoint) -> None:
+def _sealed_secrets(house: House, endpoint: WebhookEndpoint) -> tuple[bytes, bytes | None]:
+    """What signs, and what signed before and still does for a while."""
+    previous = endpoint.previous_secret
+    return (
+        house.seal_text(endpoint.secret, SECRET, endpoint.id),
+        None if previous is None else house.seal_text(previous, PREVIOUS_SECRET, endpoint.id),
+    )
+
+
+async def _overwrite(connection: Connection, house: House, endpoint: WebhookEndpoint) -> None:
+    secret, previous_secret = _sealed_secrets(house, endpoint)
     await connection.execute(
         _CHANGE,
         endpoint.id,
         endpoint.url,
         endpoint.events,
-        endpoint.secret,
+        secret,
         endpoint.disabled_at,
         endpoint.disabled_reason,
         endpoint.description,
         endpoint.ordered,
-        endpoint.previous_secret,
+        previous_secret,
         endpoint.previous_secret_until,
         endpoint.failing_since,
         endpoint.deleted_at,
@@ -158,10 +181,15 @@ async def _overwrite(connection: Connection, endpoint: WebhookEndpoint) -> None:
 
 
 async def _write_down(
-    connection: Connection, action: str, endpoint: WebhookEndpoint, actor: str
+    connection: Connection, action: str, endpoint: WebhookEndpoint, actor: str, before: bytes
 ) -> None:
-    note = endpoint.disabled_reason or ""
     line = paperwork.AuditLine(
-        actor, f"webhook.{action}", endpoint.id, digest_of(endpoint), note=note
+        actor,
+        f"webhook.{action}",
+        endpoint.id,
+        digest_of(endpoint),
+        note=endpoint.disabled_reason or "",
+        before=before,
+        merchant_id=endpoint.merchant_id,
     )
     await paperwork.file(connection, audit=[line])

@@ -6,11 +6,15 @@ would wait for the one before (docs/decisions/0011).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from fluxiq.ports.event_log import EventLog, Numbered, Unnumbered
+from fluxiq.ports.sealing import Sealer
 from fluxiq.stores.pool import Connection, Postgres
-from fluxiq.stores.rows import columns, record
+from fluxiq.stores.rows import columns
+from fluxiq.stores.sealed import EVENT_BODY, House
+from fluxiq.stores.sealed_records import those_that_open
 
 # One at a time in an institution, whatever the process. Each statement after it sees what the one
 # before has committed: numbers are read and taken in a statement of their own.
@@ -52,7 +56,7 @@ FROM unnest($1::text[]) AS asked (merchant_id)
 """
 
 _AFTER: Final = """
-SELECT sequence, body FROM event_sequence JOIN events ON events.id = event_id
+SELECT sequence, events.id, body FROM event_sequence JOIN events ON events.id = event_id
 WHERE event_sequence.merchant_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
 """
 
@@ -60,8 +64,9 @@ WHERE event_sequence.merchant_id = $1 AND sequence > $2 ORDER BY sequence LIMIT 
 class PostgresEventLog(EventLog):
     """The events of one institution; `postgres` logs in as its role, which sees one schema."""
 
-    def __init__(self, postgres: Postgres) -> None:
+    def __init__(self, postgres: Postgres, ispb: str, sealer: Sealer) -> None:
         self._postgres = postgres
+        self._house = House(ispb, sealer)
 
     async def number(self, events: Sequence[Unnumbered]) -> Mapping[str, int]:
         if not events:
@@ -72,7 +77,7 @@ class PostgresEventLog(EventLog):
         return await self._postgres.run(_last, list(merchant_ids))
 
     async def after(self, merchant_id: str, sequence: int, limit: int) -> Sequence[Numbered]:
-        return await self._postgres.run(_after, merchant_id, sequence, limit)
+        return await self._postgres.run(_after, self._house, merchant_id, sequence, limit)
 
 
 async def _number(connection: Connection, events: Sequence[Unnumbered]) -> dict[str, int]:
@@ -88,7 +93,11 @@ async def _last(connection: Connection, merchant_ids: Sequence[str]) -> dict[str
 
 
 async def _after(
-    connection: Connection, merchant_id: str, sequence: int, limit: int
+    connection: Connection, house: House, merchant_id: str, sequence: int, limit: int
 ) -> list[Numbered]:
     rows = await connection.fetch(_AFTER, merchant_id, sequence, limit)
-    return [record(Numbered, row) for row in rows]
+    return those_that_open(partial(_numbered_of, house), rows)
+
+
+def _numbered_of(house: House, row: Mapping[str, Any]) -> Numbered:
+    return Numbered(row["sequence"], house.open(row["body"], EVENT_BODY, row["id"]))

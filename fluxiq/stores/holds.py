@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from fluxiq.domain.dead_letter import LetterState
 from fluxiq.domain.hold import OpenHold, Workflow
+from fluxiq.domain.identifiers import tb_id_text
 from fluxiq.domain.postings import TransferCode
 from fluxiq.ports import OutboxDraft
 from fluxiq.ports.holds import Holds
@@ -117,7 +118,7 @@ class PostgresHolds(Holds):
         return await self._postgres.transaction(_announce_again, work, draft, now)
 
     async def find(self, hold_id: int, finding: str, now: datetime) -> bool:
-        return await self._postgres.run(_find, hold_id, finding, now)
+        return await self._postgres.transaction(_find, hold_id, finding, now)
 
     async def conclude(self, hold_id: int, action: str, subject: str, note: str) -> None:
         await self._postgres.transaction(_conclude, hold_id, action, subject, note)
@@ -170,7 +171,12 @@ async def _announce_again(
 
 
 async def _find(connection: Connection, hold_id: int, finding: str, now: datetime) -> bool:
-    return await connection.fetchval(_FIND, uuid_of(hold_id), finding, now) is not None
+    if await connection.fetchval(_FIND, uuid_of(hold_id), finding, now) is None:
+        return False
+
+    line = paperwork.AuditLine("platform", "hold.found", tb_id_text(hold_id), b"", note=finding)
+    await paperwork.file(connection, audit=[line])
+    return True
 
 
 async def _conclude(

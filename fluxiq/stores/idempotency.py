@@ -10,6 +10,7 @@ from msgspec import Struct
 from fluxiq.ports import Differs, Fresh, Idempotency, Opening, Replay, Running
 from fluxiq.stores.pool import Connection
 from fluxiq.stores.rows import columns
+from fluxiq.stores.sealed import RESPONSE, House
 from fluxiq.stores.statement import Part, compose
 
 KEY_LIFE_DAYS: Final = 30
@@ -49,7 +50,7 @@ JOIN unnest($1::text[], $2::text[]) AS asked (merchant_id, key) USING (merchant_
 """
 
 _FIND: Final = f"""
-SELECT key, digest, resource_id, refused, response FROM idempotency_keys
+SELECT merchant_id, key, digest, resource_id, refused, response FROM idempotency_keys
 WHERE merchant_id = $1 AND key = ANY ($2::text[])
     AND created_at > $3::timestamptz - interval '{KEY_LIFE_DAYS} days'
 """  # noqa: S608 - a constant
@@ -75,7 +76,8 @@ class Claim(Struct, frozen=True, kw_only=True):
 class Claims:
     """The claims of a batch (None: a request without a key), the first of equal ones in front."""
 
-    def __init__(self, claims: Sequence[Claim | None]) -> None:
+    def __init__(self, house: House, claims: Sequence[Claim | None]) -> None:
+        self._house = house
         self._claims = claims
         self._first: dict[tuple[str, str], Claim] = {}
         for one in claims:
@@ -96,7 +98,7 @@ class Claims:
                 one.resource_id,
                 one.at,
                 one.refused,
-                one.response,
+                sealed_response(self._house, *name, one.response),
             )
             for name, one in sorted(self._first.items(), key=_by_name)
         ]
@@ -112,39 +114,57 @@ class Claims:
         return [
             Fresh()
             if one is None or id(one) in fresh
-            else _judge(one.idempotency, rows[_name(one)])
+            else _judge(self._house, one.idempotency, rows[_name(one)])
             for one in self._claims
         ]
 
 
-async def claim_alone(connection: Connection, claim: Claim | None) -> Opening:
+async def claim_alone(connection: Connection, house: House, claim: Claim | None) -> Opening:
     """One claim, in a transaction that goes on with what is asked when it is Fresh."""
-    claims = Claims([claim])
+    claims = Claims(house, [claim])
     rows = await connection.fetch(_CLAIM_ALONE, *claims.columns())
     [answer] = await claims.answers(connection, {row["what"] for row in rows})
     return answer
 
 
-async def answer(connection: Connection, claim: Claim, response: bytes) -> None:
+async def answer(connection: Connection, house: House, claim: Claim, response: bytes) -> None:
     """What replays of `claim` get, when it is known only at the end of its transaction."""
-    await connection.execute(_ANSWER, claim.merchant_id, claim.idempotency.key, response)
+    name = _name(claim)
+    await connection.execute(_ANSWER, *name, sealed_response(house, *name, response))
+
+
+def sealed_response(
+    house: House, merchant_id: str, key: str, response: bytes | None
+) -> bytes | None:
+    """An answer as it is kept under a merchant's key; None while there is none."""
+    if response is None:
+        return None
+    return house.seal(response, RESPONSE, f"{merchant_id}/{key}")
 
 
 async def find(
-    connection: Connection, merchant_id: str, idempotency: Idempotency, now: datetime
+    connection: Connection,
+    house: House,
+    merchant_id: str,
+    idempotency: Idempotency,
+    now: datetime,
 ) -> Replay | Running | Differs | None:
     """What became of the request under this key; None when the key is free."""
-    [found] = await find_many(connection, merchant_id, [idempotency], now)
+    [found] = await find_many(connection, house, merchant_id, [idempotency], now)
     return found
 
 
 async def find_many(
-    connection: Connection, merchant_id: str, asked: Sequence[Idempotency], now: datetime
+    connection: Connection,
+    house: House,
+    merchant_id: str,
+    asked: Sequence[Idempotency],
+    now: datetime,
 ) -> list[Replay | Running | Differs | None]:
     """As `find`, of each."""
     rows = await connection.fetch(_FIND, merchant_id, [one.key for one in asked], now)
     found = {row["key"]: row for row in rows}
-    return [_judge(one, found[one.key]) if one.key in found else None for one in asked]
+    return [_judge(house, one, found[one.key]) if one.key in found else None for one in asked]
 
 
 async def _read(
@@ -159,14 +179,15 @@ async def _read(
     return {(row["merchant_id"], row["key"]): row for row in found}
 
 
-def _judge(asked: Idempotency, row: Any) -> Replay | Running | Differs:
+def _judge(house: House, asked: Idempotency, row: Any) -> Replay | Running | Differs:
     if row["digest"] != asked.digest:
         return Differs()
 
     if row["response"] is None:
         return Running(row["resource_id"])
 
-    return Replay(row["refused"], row["response"])
+    opened = house.open(row["response"], RESPONSE, f"{row['merchant_id']}/{row['key']}")
+    return Replay(row["refused"], opened)
 
 
 def _name(claim: Claim) -> tuple[str, str]:

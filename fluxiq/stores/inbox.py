@@ -1,7 +1,7 @@
 """The visitors' book: what providers told us, each of their events once and for ever."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from msgspec import Struct
@@ -9,28 +9,29 @@ from msgspec import Struct
 from fluxiq.domain.records import Account, Charge, InboxEntry, Receipt
 from fluxiq.ports import NoticeRecorded, ReceiptContext
 from fluxiq.stores import paperwork
-from fluxiq.stores.pool import Connection, int_of
-from fluxiq.stores.rows import columns, record
+from fluxiq.stores.pool import Connection
+from fluxiq.stores.rows import columns, digest_of
+from fluxiq.stores.sealed import NOTICE, House, key_index
+from fluxiq.stores.sealed_records import account_of, charge_of, receipt_of
 from fluxiq.stores.statement import HAPPENED, Part, compose
 
 R = TypeVar("R", bound=Struct)
-
-# Fields that are uuid columns.
-_NUMBERS: Final = frozenset({"ledger_id", "transfer_id"})
 
 # Sorted, so that two batches with the same events wait for each other in one direction only.
 _INSERTED: Final = Part(
     "happened (what)",
     """
     INSERT INTO inbox (id, provider, event_id, notice, received_at)
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::timestamptz[])
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::timestamptz[])
         AS told (id, provider, event_id, notice, received_at)
     ORDER BY provider, event_id
     ON CONFLICT (provider, event_id) DO NOTHING
     RETURNING id
     """,
 )
-_RECORD: Final = compose([_INSERTED, paperwork.WALKED, paperwork.ORDERED], HAPPENED)
+_RECORD: Final = compose(
+    [_INSERTED, paperwork.WALKED, paperwork.AUDITED, paperwork.ORDERED], HAPPENED
+)
 
 
 def _selected(kind: type[Struct], name: str) -> str:
@@ -42,11 +43,11 @@ _CONTEXTS: Final = f"""
 SELECT
     {_selected(Charge, "charge")}, {_selected(Account, "charge_owner")},
     {_selected(Account, "key_owner")}, {_selected(Receipt, "receipt")}
-FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY
-    AS asked (txid, end_to_end_id, pix_key, number)
+FROM unnest($1::text[], $2::text[], $3::bytea[]) WITH ORDINALITY
+    AS asked (txid, end_to_end_id, key_index, number)
 LEFT JOIN charges AS charge ON charge.txid = asked.txid
 LEFT JOIN accounts AS charge_owner ON charge_owner.id = charge.account_id
-LEFT JOIN pix_keys ON pix_keys.key = asked.pix_key
+LEFT JOIN pix_keys ON pix_keys.key_index = asked.key_index
 LEFT JOIN accounts AS key_owner ON key_owner.id = pix_keys.account_id
 LEFT JOIN receipts AS receipt ON receipt.end_to_end_id = asked.end_to_end_id
 ORDER BY number
@@ -54,7 +55,7 @@ ORDER BY number
 
 
 async def record_notices(
-    connection: Connection, batches: Sequence[Sequence[NoticeRecorded]]
+    connection: Connection, house: House, batches: Sequence[Sequence[NoticeRecorded]]
 ) -> list[list[bool]]:
     """For each notice of each batch, whether it is new; of equal ones the first is."""
     first: dict[tuple[str, str], NoticeRecorded] = {}
@@ -62,11 +63,12 @@ async def record_notices(
         first.setdefault((one.entry.provider, one.entry.notice.event_id), one)
 
     entries = [one.entry for one in first.values()]
-    rows = [(e.id, e.provider, e.notice.event_id, e.notice, e.received_at) for e in entries]
+    rows = [_row(house, one) for one in entries]
     found = await connection.fetch(
         _RECORD,
         *columns(rows, 5),
         *paperwork.walked((step, one.entry.id) for one in first.values() for step in one.steps),
+        *paperwork.audited(_line(one) for one in first.values()),
         *paperwork.ordered(
             paperwork.Announcement(
                 one.message, one.entry.id, one.entry.received_at, given=one.entry.id
@@ -82,31 +84,58 @@ async def record_notices(
 
 
 async def receipt_contexts(
-    connection: Connection, entries: Sequence[InboxEntry]
+    connection: Connection, house: House, entries: Sequence[InboxEntry]
 ) -> list[ReceiptContext]:
     """What the Study needs for each entry, in the order of `entries`."""
-    asked = [(e.notice.txid, e.notice.end_to_end_id, e.notice.pix_key) for e in entries]
+    asked = [(e.notice.txid, e.notice.end_to_end_id, _key_index(house, e)) for e in entries]
     rows = await connection.fetch(_CONTEXTS, *columns(asked, 3))
     return [
         ReceiptContext(
-            charge=_found(Charge, "charge", row),
-            key_owner=_found(Account, "key_owner", row),
-            charge_owner=_found(Account, "charge_owner", row),
-            receipt=_found(Receipt, "receipt", row),
+            charge=_found(house, charge_of, Charge, "charge", row),
+            key_owner=_found(house, account_of, Account, "key_owner", row),
+            charge_owner=_found(house, account_of, Account, "charge_owner", row),
+            receipt=_found(house, receipt_of, Receipt, "receipt", row),
         )
         for row in rows
     ]
 
 
-def _found(kind: type[R], name: str, row: Mapping[str, Any]) -> R | None:
+def _row(house: House, entry: InboxEntry) -> tuple[object, ...]:
+    notice = entry.notice
+    sealed = house.seal_json(notice, NOTICE, entry.id)
+    return entry.id, entry.provider, notice.event_id, sealed, entry.received_at
+
+
+def _key_index(house: House, entry: InboxEntry) -> bytes | None:
+    key = entry.notice.pix_key
+    return None if key is None else key_index(house, key)
+
+
+def _found(
+    house: House,
+    read: Callable[[House, Mapping[str, Any]], R],
+    kind: type[R],
+    name: str,
+    row: Mapping[str, Any],
+) -> R | None:
+    """What `_selected` has selected under `name`."""
     if row[f"{name}.id"] is None:
         return None
+    return read(house, {field: row[f"{name}.{field}"] for field in kind.__struct_fields__})
 
-    fields = {field: row[f"{name}.{field}"] for field in kind.__struct_fields__}
-    for field in _NUMBERS & fields.keys():
-        fields[field] = int_of(fields[field])
 
-    return record(kind, fields)
+def _line(recorded: NoticeRecorded) -> paperwork.AuditLine:
+    """That it was heard, which decides what happens to money, also where nothing follows."""
+    entry = recorded.entry
+    return paperwork.AuditLine(
+        "provider",
+        "notice.recorded",
+        entry.id,
+        digest_of(entry.notice),
+        entry.provider,
+        entry.id,
+        origin=recorded.origin,
+    )
 
 
 def _is_first(one: NoticeRecorded, winners: set[int]) -> bool:

@@ -121,7 +121,7 @@ async def revive(connection: Connection, job_id: str, now: datetime, reason: str
             raise Refused("job_not_unique", f"another {job.kind} holds {job.unique_key!r}")
 
     row = await connection.fetchrow(_REVIVE, job_id, now)
-    return await _noted(connection, record(Job, row), "job.revived", reason)
+    return await _noted(connection, job, record(Job, row), "job.revived", reason)
 
 
 async def call_off(connection: Connection, job_id: str, now: datetime, reason: str) -> Job:
@@ -132,7 +132,7 @@ async def call_off(connection: Connection, job_id: str, now: datetime, reason: s
 
     await connection.execute("DELETE FROM job_keys WHERE job_id = $1 AND until IS NULL", job_id)
     row = await connection.fetchrow(_CALL_OFF, job_id, now)
-    return await _noted(connection, record(Job, row), "job.cancelled", reason)
+    return await _noted(connection, job, record(Job, row), "job.cancelled", reason)
 
 
 async def pause(
@@ -166,8 +166,10 @@ async def _locked(connection: Connection, job_id: str) -> Job:
     return record(Job, row)
 
 
-async def _noted(connection: Connection, job: Job, action: str, reason: str) -> Job:
-    line = paperwork.AuditLine("operator", action, job.id, digest_of(job), note=reason)
+async def _noted(connection: Connection, before: Job, job: Job, action: str, reason: str) -> Job:
+    line = paperwork.AuditLine(
+        "operator", action, job.id, digest_of(job), note=reason, before=digest_of(before)
+    )
     await paperwork.file(connection, audit=[line])
     return job
 

@@ -5,7 +5,7 @@ here. An account's row is locked first, so what a payout is judged by is what it
 are taken in one order everywhere: payouts, limits, idempotency keys.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -13,9 +13,11 @@ from msgspec import Struct
 from fluxiq.domain.limits import Bounds, LimitsState
 from fluxiq.ports import Archived, PayoutOpening
 from fluxiq.ports.limits import LimitRecords, LimitsChosen
+from fluxiq.ports.sealing import Sealer
 from fluxiq.stores import paperwork, telling
 from fluxiq.stores.pool import Connection, Postgres
 from fluxiq.stores.rows import columns, digest_of, record
+from fluxiq.stores.sealed import MERCHANT_DOCUMENT, House
 from fluxiq.stores.statement import Part, compose
 
 # Counting: BOUNDED, WANTED, LOCKED and FITS come before what they decide about, COUNTED after.
@@ -197,7 +199,7 @@ ON CONFLICT DO NOTHING
 """
 
 _STATES: Final = """
-SELECT payout_limits.*, merchants.document
+SELECT payout_limits.*, merchants.id AS merchant_id, merchants.document
 FROM payout_limits
 JOIN accounts ON accounts.id = account_id
 JOIN merchants ON merchants.id = accounts.merchant_id
@@ -225,32 +227,39 @@ _CHOOSE: Final = compose(
 class PostgresLimits(LimitRecords):
     """The limits of institution `ispb`'s accounts."""
 
-    def __init__(self, postgres: Postgres, ispb: str) -> None:
+    def __init__(self, postgres: Postgres, ispb: str, sealer: Sealer) -> None:
         self._postgres = postgres
-        self._ispb = ispb
+        self._house = House(ispb, sealer)
 
     async def states(self, account_ids: Sequence[str]) -> dict[str, LimitsState]:
-        found = await self._postgres.run(_states, account_ids)
+        found = await self._postgres.run(_states, self._house, account_ids)
         missing = sorted(set(account_ids) - found.keys())
         if missing:
             await self._postgres.run(_begin, missing)
-            found |= await self._postgres.run(_states, missing)
+            found |= await self._postgres.run(_states, self._house, missing)
         return found
 
     async def choose(self, chosen: LimitsChosen) -> Archived | None:
-        return await self._postgres.run(_choose, self._ispb, chosen)
+        return await self._postgres.run(_choose, self._house, chosen)
 
 
-async def _states(connection: Connection, account_ids: Sequence[str]) -> dict[str, LimitsState]:
+async def _states(
+    connection: Connection, house: House, account_ids: Sequence[str]
+) -> dict[str, LimitsState]:
     rows = await connection.fetch(_STATES, account_ids)
-    return {row["account_id"]: record(LimitsState, row) for row in rows}
+    return {row["account_id"]: _state_of(house, row) for row in rows}
+
+
+def _state_of(house: House, row: Mapping[str, Any]) -> LimitsState:
+    document = house.open_text(row["document"], MERCHANT_DOCUMENT, row["merchant_id"])
+    return record(LimitsState, {**row, "document": document})
 
 
 async def _begin(connection: Connection, account_ids: Sequence[str]) -> None:
     await connection.execute(_BEGIN, account_ids)
 
 
-async def _choose(connection: Connection, ispb: str, chosen: LimitsChosen) -> Archived | None:
+async def _choose(connection: Connection, house: House, chosen: LimitsChosen) -> Archived | None:
     before, choice = chosen.before, chosen.choice
     account_id = before.account_id
     rows = await connection.fetch(
@@ -260,7 +269,7 @@ async def _choose(connection: Connection, ispb: str, chosen: LimitsChosen) -> Ar
         choice.chosen,
         choice.raised,
         choice.raised_at,
-        *telling.told(ispb, [telling.Telling(chosen.event, given=account_id)]),
+        *telling.told(house, [telling.Telling(chosen.event, given=account_id)]),
         *paperwork.audited(
             [
                 paperwork.AuditLine(
@@ -269,6 +278,8 @@ async def _choose(connection: Connection, ispb: str, chosen: LimitsChosen) -> Ar
                     account_id,
                     digest_of(choice),
                     given=account_id,
+                    before=digest_of(before),
+                    merchant_id=chosen.event.merchant_id,
                 )
             ]
         ),

@@ -4,24 +4,27 @@ Conditions that nobody asked for are not in the statement: `$1 IS NULL OR …` w
 once it plans without looking at the arguments, from using the index of the one that was asked for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from fluxiq.ports import Page
 from fluxiq.stores.pool import Connection
-from fluxiq.stores.rows import record
 
 R = TypeVar("R", bound=msgspec.Struct)
 
 
 async def list_page(
-    connection: Connection, kind: type[R], table: str, wanted: Mapping[str, Any], page: Page
+    connection: Connection,
+    read: Callable[[Mapping[str, Any]], R],
+    table: str,
+    wanted: Mapping[str, Any],
+    page: Page,
 ) -> tuple[list[R], int]:
-    """Rows of `table` as records of `kind`. `wanted` maps conditions, each with `{}` where its
-    argument goes, to arguments; None leaves the condition out. All texts but the arguments are
-    constants of ours.
+    """Rows of `table`, of which `read` makes records. `wanted` maps conditions, each with `{}`
+    where its argument goes, to arguments; None leaves the condition out. All texts but the
+    arguments are constants of ours.
     """
     where, arguments = _where(wanted)
     rows = await connection.fetch(
@@ -35,13 +38,13 @@ async def list_page(
     )
     # A page that is not full is the last one, and says how many came before.
     if 0 < len(rows) < page.size:
-        return [record(kind, row) for row in rows], (page.number - 1) * page.size + len(rows)
+        return [read(row) for row in rows], (page.number - 1) * page.size + len(rows)
 
     total = await connection.fetchval(
         f"SELECT count(*) FROM {table} WHERE {where}",  # noqa: S608 - constants
         *arguments,
     )
-    return [record(kind, row) for row in rows], total
+    return [read(row) for row in rows], total
 
 
 def _where(wanted: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:

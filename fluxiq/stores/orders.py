@@ -8,6 +8,8 @@ into the statements as a list of pairs.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from fluxiq.domain.payout import NOT_ORDERED, PayoutEvent
 from fluxiq.domain.records import PayoutStage
 from fluxiq.stores import paperwork, telling
@@ -78,7 +80,7 @@ def marking(table: str, transitions: Transitions) -> str:
             ),
             _locked(table),
             Part(
-                "happened (what)",
+                "marked",
                 f"""
                 UPDATE {table} AS sent
                 SET stage = locked.stage, updated_at = greatest(sent.updated_at, locked.at)
@@ -86,14 +88,29 @@ def marking(table: str, transitions: Transitions) -> str:
                     locked.before = locked.stage
                     OR (locked.before, locked.stage) IN (VALUES {_pairs(transitions)})
                 )
-                RETURNING sent.id
+                RETURNING sent.id, locked.before, sent.stage
                 """,  # noqa: S608 - a constant
             ),
+            # A stage that is said again is no change, and leaves no line.
+            Part(
+                "happened (what)",
+                """
+                SELECT id FROM marked
+                UNION ALL
+                SELECT 'moved ' || id FROM marked WHERE before <> stage
+                """,
+            ),
             paperwork.WALKED,
+            paperwork.AUDITED,
             paperwork.DONE,
         ],
         HAPPENED,
     )
+
+
+def moved(line: paperwork.AuditLine) -> paperwork.AuditLine:
+    """Of `marking`: the line of a change of stage, given that there was one."""
+    return replace(line, given=f"moved {line.subject}")
 
 
 def ending(table: str, transitions: Transitions, more: Iterable[Part] = ()) -> str:

@@ -30,7 +30,8 @@ async def due_outbox(connection: Connection, now: datetime, limit: int) -> list[
     """Oldest first. `attempt` counts how often an entry was published before."""
     rows = await connection.fetch(
         """
-        SELECT id, subject, reference, body, attempts AS attempt FROM outbox
+        SELECT id, subject, reference, body, attempts AS attempt, next_attempt_at AS due_at
+        FROM outbox
         WHERE next_attempt_at <= $1 ORDER BY next_attempt_at, id LIMIT $2
         """,
         now,

@@ -8,17 +8,23 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fluxiq.domain.records import Step
 from fluxiq.ports import OutboxDraft
+from fluxiq.ports.origin import Origin, origin
 from fluxiq.stores.pool import Connection
 from fluxiq.stores.rows import columns
 from fluxiq.stores.statement import GIVEN, HAPPENED, NOTHING, Part, compose
 
 
 class AuditLine(Struct, frozen=True):
-    """Who did what to which record; `digest` is SHA-256 of what was written."""
+    """Who did what to which record; `digest` is SHA-256 of what was written, `before` of what it
+    took the place of. `merchant_id` is whose record it is, where it is a merchant's.
+
+    `origin` is that of whoever makes the line. Where many callers' changes are one statement, that
+    is only the one of them who runs it: then it comes from the change (see `ports.origin`).
+    """
 
     actor: str
     action: str
@@ -26,6 +32,9 @@ class AuditLine(Struct, frozen=True):
     digest: bytes
     note: str = ""
     given: str | None = None
+    before: bytes = b""
+    merchant_id: str | None = None
+    origin: Origin = field(default_factory=origin)
 
 
 class Announcement(Struct, frozen=True):
@@ -53,10 +62,18 @@ WALKED: Final = Part(
 AUDITED: Final = Part(
     "audited",
     f"""
-    INSERT INTO audit_trail (actor, action, subject, digest, note)
-    SELECT actor, action, subject, digest, note
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[])
-        AS audited (actor, action, subject, digest, note, given)
+    INSERT INTO audit_trail (
+        actor, action, subject, digest, note, before, merchant_id, credential, address, request_id
+    )
+    SELECT
+        actor, action, subject, digest, note, before, merchant_id, credential, address, request_id
+    FROM unnest(
+        $1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::bytea[], $7::text[],
+        $8::text[], $9::text[], $10::text[], $11::text[]
+    ) AS audited (
+        actor, action, subject, digest, note, before, merchant_id, credential, address, request_id,
+        given
+    )
     WHERE {GIVEN}
     """,  # noqa: S608 - a constant
 )
@@ -146,9 +163,23 @@ def walked(steps: Iterable[tuple[Step, str | None]]) -> list[list[Any]]:
 
 def audited(lines: Iterable[AuditLine]) -> list[list[Any]]:
     """Of AUDITED."""
-    return columns(
-        ((a.actor, a.action, a.subject, a.digest, a.note, a.given) for a in lines),
-        6,
+    return columns((_audited_row(line) for line in lines), 11)
+
+
+def _audited_row(line: AuditLine) -> tuple[object, ...]:
+    where = line.origin
+    return (
+        line.actor,
+        line.action,
+        line.subject,
+        line.digest,
+        line.note,
+        line.before,
+        line.merchant_id or "",
+        where.credential,
+        where.address,
+        where.request_id,
+        line.given,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from fluxiq.domain.records import Charge, Payout
@@ -25,9 +26,12 @@ from fluxiq.ports.payments import (
     Payments,
     PayoutsWanted,
 )
+from fluxiq.ports.sealing import Sealer
 from fluxiq.stores import charges, idempotency, payouts
 from fluxiq.stores.listing import list_page
 from fluxiq.stores.pool import Connection, Postgres
+from fluxiq.stores.sealed import House
+from fluxiq.stores.sealed_records import charge_of, payout_of
 
 
 class PostgresPayments(Payments):
@@ -35,9 +39,9 @@ class PostgresPayments(Payments):
     it shares its commit with those of other callers.
     """
 
-    def __init__(self, postgres: Postgres, ispb: str, store: Store) -> None:
+    def __init__(self, postgres: Postgres, ispb: str, sealer: Sealer, store: Store) -> None:
         self._postgres = postgres
-        self._ispb = ispb
+        self._house = House(ispb, sealer)
         self._store = store
 
     async def list_charges(
@@ -51,10 +55,12 @@ class PostgresPayments(Payments):
             "created_at >= {}": wanted.since,
             "created_at < {}": wanted.until,
         }
-        return await self._postgres.run(list_page, Charge, "charges", conditions, page)
+        return await self._postgres.run(
+            list_page, partial(charge_of, self._house), "charges", conditions, page
+        )
 
     async def cancel_charge(self, cancelling: ChargeCancelling) -> Opening | NotPending:
-        return await self._postgres.transaction(charges.cancel_charge, self._ispb, cancelling)
+        return await self._postgres.transaction(charges.cancel_charge, self._house, cancelling)
 
     async def list_payouts(
         self, merchant_id: str, wanted: PayoutsWanted, page: Page
@@ -67,22 +73,24 @@ class PostgresPayments(Payments):
             "created_at >= {}": wanted.since,
             "created_at < {}": wanted.until,
         }
-        return await self._postgres.run(list_page, Payout, "payouts", conditions, page)
+        return await self._postgres.run(
+            list_page, partial(payout_of, self._house), "payouts", conditions, page
+        )
 
     async def find_openings(
         self, merchant_id: str, asked: Sequence[Idempotency], now: datetime
     ) -> list[Replay | Running | Differs | None]:
-        return await self._postgres.run(idempotency.find_many, merchant_id, asked, now)
+        return await self._postgres.run(idempotency.find_many, self._house, merchant_id, asked, now)
 
     async def open_payouts(self, openings: Sequence[PayoutOpening]) -> list[Opening | Limited]:
         if len(openings) == 1:
             return [await self._store.open_payout(openings[0])]
-        return await self._postgres.transaction(_open_many, openings)
+        return await self._postgres.transaction(_open_many, self._house, openings)
 
     async def settle_holds(self, batch: Sequence[HoldSettled]) -> list[Archived]:
         if len(batch) == 1:
             return [await self._store.settle_hold(batch[0])]
-        return await self._postgres.transaction(_settle_many, self._ispb, batch)
+        return await self._postgres.transaction(_settle_many, self._house, batch)
 
 
 # Postgres keeps one plan for every size of batch once a statement has run five times. Made while an
@@ -92,14 +100,14 @@ _PLAN_ANEW: Final = "SET LOCAL plan_cache_mode = force_custom_plan"
 
 
 async def _open_many(
-    connection: Connection, openings: Sequence[PayoutOpening]
+    connection: Connection, house: House, openings: Sequence[PayoutOpening]
 ) -> list[Opening | Limited]:
     await connection.execute(_PLAN_ANEW)
-    return await payouts.open_payouts(connection, openings)
+    return await payouts.open_payouts(connection, house, openings)
 
 
 async def _settle_many(
-    connection: Connection, ispb: str, batch: Sequence[HoldSettled]
+    connection: Connection, house: House, batch: Sequence[HoldSettled]
 ) -> list[Archived]:
     await connection.execute(_PLAN_ANEW)
-    return await payouts.settle_holds(connection, ispb, batch)
+    return await payouts.settle_holds(connection, house, batch)

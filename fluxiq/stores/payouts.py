@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import compress
 from typing import Any, Final
 
@@ -17,9 +18,12 @@ from fluxiq.ports import (
     OutcomeArchived,
     PayoutOpening,
 )
+from fluxiq.ports.origin import Origin, origin
 from fluxiq.stores import idempotency, limits, orders, paperwork, telling
 from fluxiq.stores.pool import Connection
-from fluxiq.stores.rows import columns, digest_of, record
+from fluxiq.stores.rows import columns, digest_of
+from fluxiq.stores.sealed import RECIPIENT, House
+from fluxiq.stores.sealed_records import payout_of, those_that_open
 from fluxiq.stores.statement import GIVEN, HAPPENED, Part, compose
 
 _MADE: Final = Part(
@@ -36,7 +40,7 @@ _MADE: Final = Part(
         counts.day, counts.night
     FROM unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[],
-        $8::jsonb[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::text[],
+        $8::bytea[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::text[],
         $13::text[], $14::jsonb[], $15::text[]
     ) AS asked (
         id, merchant_id, account_id, end_to_end_id, idempotency_key, amount, description,
@@ -85,41 +89,41 @@ _END: Final = orders.ending(
 
 
 async def open_payouts(
-    connection: Connection, openings: Sequence[PayoutOpening]
+    connection: Connection, house: House, openings: Sequence[PayoutOpening]
 ) -> list[Opening | Limited]:
     """Idempotency keys stay without an answer (Running) until `settle_holds`."""
     counts = [count for one in openings if (count := limits.count_of(one)) is not None]
     stale = limits.stale(counts)
-    opened = iter(await _open(connection, [one for one in openings if one.payout.id not in stale]))
+    fresh = [one for one in openings if one.payout.id not in stale]
+    opened = iter(await _open(connection, house, fresh))
     return [Limited() if one.payout.id in stale else next(opened) for one in openings]
 
 
 async def _open(
-    connection: Connection, openings: Sequence[PayoutOpening]
+    connection: Connection, house: House, openings: Sequence[PayoutOpening]
 ) -> list[Opening | Limited]:
-    claims = idempotency.Claims([_claim(opening) for opening in openings])
+    claims = idempotency.Claims(house, [_claim(opening) for opening in openings])
     asked = [opening for index, opening in enumerate(openings) if claims.may_win(index)]
     counts = {one.payout.id: count for one in asked if (count := limits.count_of(one)) is not None}
     rows = await connection.fetch(
         _OPEN,
         *limits.counting(list(counts.values())),
         *claims.columns(),
-        *columns([_row(opening) for opening in asked], 15),
+        *columns([_row(house, opening) for opening in asked], 15),
         *paperwork.walked((step, one.payout.id) for one in asked for step in one.steps),
         *paperwork.audited(
-            _line("created", one.payout, one.payout.merchant_id, given=one.payout.id)
-            for one in asked
+            _line("created", one.payout, one.payout.merchant_id, where=one.origin) for one in asked
         ),
     )
     happened = {row["what"] for row in rows}
     fits = [one.bounds is None or f"fits {one.payout.account_id}" in happened for one in openings]
-    fitting = idempotency.Claims([_claim(one) for one in compress(openings, fits)])
+    fitting = idempotency.Claims(house, [_claim(one) for one in compress(openings, fits)])
     opened = iter(await fitting.answers(connection, happened))
     return [next(opened) if fit else Limited() for fit in fits]
 
 
 async def settle_holds(
-    connection: Connection, ispb: str, batch: Sequence[HoldSettled]
+    connection: Connection, house: House, batch: Sequence[HoldSettled]
 ) -> list[Archived]:
     """The vault's answers, each once: for a payout settled before, nothing is written."""
     first: dict[str, HoldSettled] = {}
@@ -128,15 +132,16 @@ async def settle_holds(
 
     # What a created payout says stays as it is until here, so it may be read before it is locked.
     found = await connection.fetch(_CREATED, list(first))
-    settled = [(first[row["id"]], _settled(first[row["id"]].hold, row)) for row in found]
+    settled = [(first[row["id"]], _settled(house, first[row["id"]].hold, row)) for row in found]
+    keys = {row["id"]: row["idempotency_key"] for row in found}
     if not settled:
         return [Archived() for _ in batch]
 
     rows = await connection.fetch(
         _SETTLE,
-        *columns([_settled_row(one, payout) for one, payout in settled], 5),
+        *columns([_settled_row(house, one, payout, keys[payout.id]) for one, payout in settled], 5),
         *telling.told(
-            ispb,
+            house,
             [
                 telling.Telling(one.event, payout.end_to_end_id, payout.id)
                 for one, payout in settled
@@ -144,7 +149,10 @@ async def settle_holds(
         ),
         *paperwork.walked((step, payout.id) for one, payout in settled for step in one.steps),
         *paperwork.audited(
-            _line(payout.stage, payout, "platform", given=payout.id) for _, payout in settled
+            _line(
+                payout.stage, payout, "platform", where=one.origin, before=_before(payout, created)
+            )
+            for (one, payout), created in zip(settled, found, strict=True)
         ),
         *paperwork.ordered(
             paperwork.Announcement(one.order, payout.id, one.hold.at, given=payout.id)
@@ -164,17 +172,19 @@ async def mark_sent(
     written.
     """
     last = {payout.id: payout for payout in payouts if payout.stage in orders.AT_PROVIDER}
+    lines = (_line(one.stage, one, "platform", where=origin()) for one in last.values())
     rows = [(payout.id, payout.stage, payout.updated_at) for payout in last.values()]
     await connection.fetch(
         _MARK,
         *columns(rows, 3),
         *paperwork.walked((step, None) for step in steps),
+        *paperwork.audited(orders.moved(line) for line in lines),
         *paperwork.ended((payout_id, None) for payout_id in last),
     )
 
 
 async def archive_outcomes(
-    connection: Connection, ispb: str, batch: Sequence[OutcomeArchived]
+    connection: Connection, house: House, batch: Sequence[OutcomeArchived]
 ) -> Archived:
     first = {one.outcome.payout.id: one for one in reversed(batch) if one.outcome is not None}
     ended = [_ended(one) for one in first.values()]
@@ -185,7 +195,7 @@ async def archive_outcomes(
         _END,
         *columns([_ended_row(payout) for payout in ended], 5),
         *telling.told(
-            ispb,
+            house,
             [
                 telling.Telling(event, payout.end_to_end_id, payout.id)
                 for payout in ended
@@ -200,21 +210,23 @@ async def archive_outcomes(
     return Archived(endpoint_ids=telling.Told.of_rows(rows).endpoint_ids)
 
 
-async def find_payout(connection: Connection, payout_id: str) -> Payout | None:
+async def find_payout(connection: Connection, house: House, payout_id: str) -> Payout | None:
     row = await connection.fetchrow("SELECT * FROM payouts WHERE id = $1", payout_id)
-    return None if row is None else record(Payout, row)
+    return None if row is None else payout_of(house, row)
 
 
 async def payouts_by_end_to_end_id(
-    connection: Connection, end_to_end_ids: Sequence[str]
+    connection: Connection, house: House, end_to_end_ids: Sequence[str]
 ) -> dict[str, Payout]:
     rows = await connection.fetch(
         "SELECT * FROM payouts WHERE end_to_end_id = ANY ($1::text[])", end_to_end_ids
     )
-    return {row["end_to_end_id"]: record(Payout, row) for row in rows}
+    return {row["end_to_end_id"]: payout_of(house, row) for row in rows}
 
 
-async def unheld_payouts(connection: Connection, before: datetime, limit: int) -> list[Payout]:
+async def unheld_payouts(
+    connection: Connection, house: House, before: datetime, limit: int
+) -> list[Payout]:
     rows = await connection.fetch(
         """
         SELECT * FROM payouts WHERE stage = 'created' AND updated_at < $1
@@ -223,10 +235,12 @@ async def unheld_payouts(connection: Connection, before: datetime, limit: int) -
         before,
         limit,
     )
-    return [record(Payout, row) for row in rows]
+    return those_that_open(partial(payout_of, house), rows)
 
 
-async def unanswered_payouts(connection: Connection, before: datetime, limit: int) -> list[Payout]:
+async def unanswered_payouts(
+    connection: Connection, house: House, before: datetime, limit: int
+) -> list[Payout]:
     rows = await connection.fetch(
         """
         SELECT * FROM payouts WHERE stage IN ('sent', 'in_doubt') AND updated_at < $1
@@ -235,7 +249,7 @@ async def unanswered_payouts(connection: Connection, before: datetime, limit: in
         before,
         limit,
     )
-    return [record(Payout, row) for row in rows]
+    return those_that_open(partial(payout_of, house), rows)
 
 
 def _claim(opening: PayoutOpening) -> idempotency.Claim:
@@ -247,7 +261,7 @@ def _claim(opening: PayoutOpening) -> idempotency.Claim:
     )
 
 
-def _row(opening: PayoutOpening) -> tuple[object, ...]:
+def _row(house: House, opening: PayoutOpening) -> tuple[object, ...]:
     payout = opening.payout
     return (
         payout.id,
@@ -257,7 +271,7 @@ def _row(opening: PayoutOpening) -> tuple[object, ...]:
         opening.idempotency.key,
         payout.amount,
         payout.description,
-        payout.recipient,
+        house.seal_json(payout.recipient, RECIPIENT, payout.id),
         payout.stage,
         payout.created_at,
         payout.updated_at,
@@ -268,17 +282,20 @@ def _row(opening: PayoutOpening) -> tuple[object, ...]:
     )
 
 
-def _settled(hold: Hold, created: Mapping[str, Any]) -> Payout:
+def _settled(house: House, hold: Hold, created: Mapping[str, Any]) -> Payout:
     return msgspec.structs.replace(
-        record(Payout, created),
+        payout_of(house, created),
         stage=PayoutStage.HELD if hold.failure_code is None else PayoutStage.FAILED,
         updated_at=hold.at,
         failure_code=hold.failure_code,
     )
 
 
-def _settled_row(settled: HoldSettled, payout: Payout) -> tuple[object, ...]:
-    return payout.id, payout.stage, payout.updated_at, payout.failure_code, settled.response
+def _settled_row(
+    house: House, settled: HoldSettled, payout: Payout, key: str
+) -> tuple[object, ...]:
+    response = idempotency.sealed_response(house, payout.merchant_id, key, settled.response)
+    return payout.id, payout.stage, payout.updated_at, payout.failure_code, response
 
 
 def _ended(archived: OutcomeArchived) -> Payout:
@@ -303,7 +320,7 @@ def _outcome_lines(
 ) -> Iterator[paperwork.AuditLine]:
     """A line for each change, and one with its reason for each notice that changed nothing."""
     for payout in ended:
-        yield _line(payout.stage, payout, "provider", given=payout.id)
+        yield _line(payout.stage, payout, "provider", where=origin())
 
     may_change = {payout.id for payout in ended}
     for one in batch:
@@ -324,5 +341,28 @@ def _bare(archived: OutcomeArchived) -> OutcomeArchived:
     return msgspec.structs.replace(archived, event=None, steps=())
 
 
-def _line(action: str, payout: Payout, actor: str, *, given: str) -> paperwork.AuditLine:
-    return paperwork.AuditLine(actor, f"payout.{action}", payout.id, digest_of(payout), given=given)
+def _before(settled: Payout, created: Mapping[str, Any]) -> bytes:
+    """The digest of a payout as it was before its hold was settled."""
+    return digest_of(
+        msgspec.structs.replace(
+            settled,
+            stage=PayoutStage.CREATED,
+            updated_at=created["updated_at"],
+            failure_code=created["failure_code"],
+        )
+    )
+
+
+def _line(
+    action: str, payout: Payout, actor: str, *, where: Origin, before: bytes = b""
+) -> paperwork.AuditLine:
+    return paperwork.AuditLine(
+        actor,
+        f"payout.{action}",
+        payout.id,
+        digest_of(payout),
+        given=payout.id,
+        before=before,
+        merchant_id=payout.merchant_id,
+        origin=where,
+    )

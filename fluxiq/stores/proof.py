@@ -36,7 +36,12 @@ SELECT
 FROM ledger_accounts
 """
 
-_STAGES: Final = "SELECT stage, count(*) AS payouts FROM payouts GROUP BY stage ORDER BY stage"
+_STAGES: Final = """
+SELECT 'payouts' AS kind, stage, count(*) AS orders FROM payouts GROUP BY stage
+UNION ALL
+SELECT 'refunds', stage, count(*) FROM refunds GROUP BY stage
+ORDER BY kind, stage
+"""
 
 _PAYOUTS: Final = """
 SELECT id, end_to_end_id, amount, stage FROM payouts
@@ -80,7 +85,9 @@ async def prove_books(connection: Connection, ispb: str) -> Books:
     await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     await connection.execute("SET LOCAL enable_seqscan = on")  # it reads whole tables
     sums = await connection.fetchrow(_SUMS)
-    stages = {row["stage"]: row["payouts"] for row in await connection.fetch(_STAGES)}
+    stages: dict[str, dict[str, int]] = {"payouts": {}, "refunds": {}}
+    for row in await connection.fetch(_STAGES):
+        stages[row["kind"]][row["stage"]] = row["orders"]
     inbox_open = await connection.fetchval("SELECT count(*) FROM inbox WHERE done_at IS NULL")
 
     mismatches = await _mismatches(connection, ispb, _PAYOUTS, _payout_page)
@@ -96,8 +103,10 @@ async def prove_books(connection: Connection, ispb: str) -> Books:
         credits_posted=int(sums["credits_posted"]),
         debits_pending=int(sums["debits_pending"]),
         credits_pending=int(sums["credits_pending"]),
-        payouts_open=sum(stages.get(stage, 0) for stage in _OPEN),
-        payouts_by_stage=stages,
+        payouts_open=_count_open(stages["payouts"]),
+        payouts_by_stage=stages["payouts"],
+        refunds_open=_count_open(stages["refunds"]),
+        refunds_by_stage=stages["refunds"],
         inbox_open=inbox_open,
         mismatches=tuple(mismatches[:MISMATCHES_MAX]),
     )
@@ -121,6 +130,10 @@ def judge_payout(stage: PayoutStage, amount: int, found: Evidence, *, is_fresh: 
         f"it is {stage} without a hold": is_open and stage is not PayoutStage.CREATED and not held,
     }
     return "; ".join(words for words, is_so in complaints.items() if is_so) or None
+
+
+def _count_open(stages: Mapping[str, int]) -> int:
+    return sum(stages.get(stage, 0) for stage in _OPEN)
 
 
 async def _mismatches(

@@ -141,26 +141,47 @@ async def _register(connection: Connection, ispb: str, name: str, ledger: int, r
 
 
 async def _make_role(connection: Connection, role: str, verifier: str) -> None:
+    """Raises StartRefused with the statements for an administrator where we may create no role."""
     await _lock(connection)
     database = await connection.fetchval("SELECT quote_ident(current_database())")
-
-    if not await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", role
-    ):
-        await connection.execute(f"CREATE ROLE {role} NOINHERIT")
-
-    # A verifier is base 64 with "$" and ":": nothing in it needs quoting.
-    await connection.execute(
-        f"""
-        ALTER ROLE {role} LOGIN NOINHERIT PASSWORD '{verifier}';
-        ALTER ROLE {role} SET search_path = {role};
-        GRANT CONNECT ON DATABASE {database} TO {role};
-        """
+    can_login = await connection.fetchval(
+        "SELECT rolcanlogin FROM pg_roles WHERE rolname = $1", role
     )
+    exists = can_login is not None
+    may_create = await connection.fetchval(
+        "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
+    )
+    if not may_create:
+        if can_login:  # as the administrator made it: its password is proven by its first login
+            await connection.execute(f"GRANT CONNECT ON DATABASE {database} TO {role}")
+            return
+        missing = role_statements(role, verifier)[1 if exists else 0 :]
+        statements = " ".join(f"{one};" for one in missing)
+        raise StartRefused(
+            f"this database user may not make the role {role}; let an administrator run: "
+            f"{statements}"
+        )
+
+    if not exists:
+        await connection.execute(f"CREATE ROLE {role} NOINHERIT")
+    await connection.execute(";".join(role_statements(role, verifier)[1:]))
+    await connection.execute(f"GRANT CONNECT ON DATABASE {database} TO {role}")
+
+
+def role_statements(role: str, verifier: str) -> list[str]:
+    """What makes an institution's role; the password is in it as its verifier only."""
+    # A verifier is base 64 with "$" and ":": nothing in it needs quoting.
+    return [
+        f"CREATE ROLE {role} NOINHERIT",
+        f"ALTER ROLE {role} LOGIN NOINHERIT PASSWORD '{verifier}'",
+        f"ALTER ROLE {role} SET search_path = {role}",
+    ]
 
 
 async def _grant(connection: Connection, role: str) -> None:
-    """Rows of its own tables; the audit trail and what must stay for ever only grow."""
+    """Rows of its own tables; the audit trail and what must stay for ever only grow. The number,
+    the time and the transaction of a line are the database's to say: its place under the seals.
+    """
     await _lock(connection)
     await connection.execute(
         f"""
@@ -173,6 +194,15 @@ async def _grant(connection: Connection, role: str) -> None:
             {role}.ledger_known_already, {role}.ledger_mirror, {role}.ledger_stand_in TO {role};
         REVOKE INSERT, UPDATE, DELETE ON {role}.schema_migrations FROM {role};
         REVOKE UPDATE, DELETE ON {role}.audit_trail, {role}.receipts, {role}.walk_steps FROM {role};
+        REVOKE INSERT ON {role}.audit_trail FROM {role};
+        GRANT INSERT (
+            actor, action, subject, digest, note, before, merchant_id, credential, address,
+            request_id
+        ) ON {role}.audit_trail TO {role};
+        REVOKE UPDATE, DELETE ON
+            {role}.audit_seals, {role}.audit_leaves, {role}.audit_checkpoints FROM {role};
+        REVOKE INSERT, UPDATE, DELETE ON {role}.audit_purges FROM {role};
+        GRANT EXECUTE ON FUNCTION {role}.audit_purge TO {role};
         REVOKE UPDATE, DELETE ON {role}.ledger_transfers, {role}.ledger_burnt_ids FROM {role};
         REVOKE DELETE ON {role}.ledger_accounts, {role}.ledger_clock FROM {role};
         REVOKE INSERT, DELETE ON {role}.ledger_authority FROM {role};
@@ -181,6 +211,9 @@ async def _grant(connection: Connection, role: str) -> None:
         REVOKE UPDATE, DELETE ON {role}.ledger_journal FROM {role};
         GRANT UPDATE (results_reversed, answered_at, mirrored, replayed, published)
             ON {role}.ledger_journal TO {role};
+        REVOKE DELETE ON {role}.sealing_keys FROM {role};
+        REVOKE INSERT, DELETE ON {role}.sealing_state FROM {role};
+        GRANT UPDATE (payer) ON {role}.receipts TO {role};
         REVOKE DELETE ON {role}.inbox, {role}.payouts, {role}.charges, {role}.accounts FROM {role};
         """
     )

@@ -13,6 +13,8 @@ from fluxiq.ports import Archived, ReceiptArchived
 from fluxiq.stores import paperwork, telling
 from fluxiq.stores.pool import Connection, uuid_of
 from fluxiq.stores.rows import columns, digest_of
+from fluxiq.stores.sealed import RECEIPT_PAYER, House
+from fluxiq.stores.sealed_records import sealed_payer
 from fluxiq.stores.statement import Part, compose
 
 _ARCHIVE: Final = compose(
@@ -25,7 +27,7 @@ _ARCHIVE: Final = compose(
             """
             SELECT * FROM unnest(
                 $1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[],
-                $7::text[], $8::jsonb[], $9::uuid[], $10::timestamptz[]
+                $7::text[], $8::bytea[], $9::uuid[], $10::timestamptz[]
             )
             """,
         ),
@@ -85,7 +87,7 @@ _ARCHIVE: Final = compose(
 
 
 async def archive_receipts(
-    connection: Connection, ispb: str, batch: Sequence[ReceiptArchived]
+    connection: Connection, house: House, batch: Sequence[ReceiptArchived]
 ) -> tuple[Archived, list[str]]:
     """Also the end-to-end ids of what does not stand as it was judged: nothing of it is written."""
     first = {one.receipt.end_to_end_id: one for one in reversed(batch) if one.receipt}
@@ -94,9 +96,9 @@ async def archive_receipts(
     ended = [(one.inbox_id, _reference(one)) for one in batch]
     rows = await connection.fetch(
         _ARCHIVE,
-        *columns([_row(receipt) for receipt in arrived], 10),
+        *columns([_row(house, receipt) for receipt in arrived], 10),
         *telling.told(
-            ispb,
+            house,
             [
                 telling.Telling(event, end_to_end_id, receipt.id)
                 for end_to_end_id, one in first.items()
@@ -123,7 +125,7 @@ def _reference(one: ReceiptArchived) -> str | None:
     return None if one.receipt is None else one.receipt.end_to_end_id
 
 
-def _row(receipt: Receipt) -> tuple[object, ...]:
+def _row(house: House, receipt: Receipt) -> tuple[object, ...]:
     return (
         receipt.id,
         receipt.end_to_end_id,
@@ -132,7 +134,7 @@ def _row(receipt: Receipt) -> tuple[object, ...]:
         receipt.account_id,
         receipt.merchant_id,
         receipt.charge_id,
-        receipt.payer,
+        sealed_payer(house, receipt.payer, RECEIPT_PAYER, receipt.id),
         uuid_of(receipt.transfer_id),
         receipt.received_at,
     )
@@ -140,5 +142,11 @@ def _row(receipt: Receipt) -> tuple[object, ...]:
 
 def _line(receipt: Receipt, *, given: str) -> paperwork.AuditLine:
     return paperwork.AuditLine(
-        "provider", "receipt.archived", receipt.id, digest_of(receipt), receipt.reason, given
+        "provider",
+        "receipt.archived",
+        receipt.id,
+        digest_of(receipt),
+        receipt.reason,
+        given,
+        merchant_id=receipt.merchant_id,
     )

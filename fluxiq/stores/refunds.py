@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from fluxiq.domain.records import PayoutReturn, Receipt, Refund, Step
@@ -15,10 +16,13 @@ from fluxiq.ports.refunds import (
     RefundsWanted,
     ReturnArchived,
 )
+from fluxiq.ports.sealing import Sealer
 from fluxiq.stores import idempotency, orders, paperwork, returns, telling
 from fluxiq.stores.listing import list_page
-from fluxiq.stores.pool import Connection, Postgres, int_of
+from fluxiq.stores.pool import Connection, Postgres
 from fluxiq.stores.rows import columns, digest_of, record
+from fluxiq.stores.sealed import House
+from fluxiq.stores.sealed_records import receipt_of
 from fluxiq.stores.statement import GIVEN, HAPPENED, Part, compose
 
 _MADE: Final = Part(
@@ -88,6 +92,8 @@ _GIVEN_BACK: Final = (
     ),
 )
 
+_KEY: Final = "SELECT idempotency_key FROM refunds WHERE id = $1"
+
 _SETTLE: Final = orders.settling("refunds")
 _MARK: Final = orders.marking("refunds", TRANSITIONS)
 _END: Final = orders.ending("refunds", TRANSITIONS, _GIVEN_BACK)
@@ -96,18 +102,18 @@ _END: Final = orders.ending("refunds", TRANSITIONS, _GIVEN_BACK)
 class PostgresRefunds(Refunds):
     """Refunds of institution `ispb`; `postgres` logs in as its role."""
 
-    def __init__(self, postgres: Postgres, ispb: str) -> None:
+    def __init__(self, postgres: Postgres, ispb: str, sealer: Sealer) -> None:
         self._postgres = postgres
-        self._ispb = ispb
+        self._house = House(ispb, sealer)
 
     async def find_receipt(self, end_to_end_id: str) -> Receipt | None:
-        return await self._postgres.run(_find_receipt, end_to_end_id)
+        return await self._postgres.run(_find_receipt, self._house, end_to_end_id)
 
     async def open_refund(self, opening: RefundOpening) -> Opening:
-        return await self._postgres.run(_open_refund, opening)
+        return await self._postgres.run(_open_refund, self._house, opening)
 
     async def settle_hold(self, held: RefundHeld) -> Archived:
-        return await self._postgres.run(_settle_hold, self._ispb, held)
+        return await self._postgres.run(_settle_hold, self._house, held)
 
     async def find_refund(self, refund_id: str) -> Refund | None:
         return await self._postgres.run(_find_refund, refund_id)
@@ -122,7 +128,7 @@ class PostgresRefunds(Refunds):
         await self._postgres.run(_mark_sent, refunds, steps)
 
     async def archive_ends(self, batch: Sequence[RefundEnded]) -> Archived:
-        return await self._postgres.run(_archive_ends, self._ispb, batch)
+        return await self._postgres.run(_archive_ends, self._house, batch)
 
     async def unheld_refunds(self, before: datetime, limit: int) -> list[Refund]:
         return await self._postgres.run(_left_since, ["created"], before, limit)
@@ -134,22 +140,21 @@ class PostgresRefunds(Refunds):
         return await self._postgres.run(returns.find_returns, return_ids)
 
     async def archive_returns(self, batch: Sequence[ReturnArchived]) -> Archived:
-        return await self._postgres.run(returns.archive_returns, self._ispb, batch)
+        return await self._postgres.run(returns.archive_returns, self._house, batch)
 
 
-async def _find_receipt(connection: Connection, end_to_end_id: str) -> Receipt | None:
+async def _find_receipt(connection: Connection, house: House, end_to_end_id: str) -> Receipt | None:
     row = await connection.fetchrow(
         "SELECT * FROM receipts WHERE end_to_end_id = $1", end_to_end_id
     )
-    if row is None:
-        return None
-    return record(Receipt, {**row, "transfer_id": int_of(row["transfer_id"])})
+    return None if row is None else receipt_of(house, row)
 
 
-async def _open_refund(connection: Connection, opening: RefundOpening) -> Opening:
+async def _open_refund(connection: Connection, house: House, opening: RefundOpening) -> Opening:
     """The idempotency key stays without an answer (Running) until its hold is settled."""
     refund = opening.refund
     claims = idempotency.Claims(
+        house,
         [
             idempotency.Claim(
                 merchant_id=refund.merchant_id,
@@ -157,7 +162,7 @@ async def _open_refund(connection: Connection, opening: RefundOpening) -> Openin
                 resource_id=refund.id,
                 at=refund.created_at,
             )
-        ]
+        ],
     )
     rows = await connection.fetch(
         _OPEN,
@@ -170,14 +175,14 @@ async def _open_refund(connection: Connection, opening: RefundOpening) -> Openin
     return answer
 
 
-async def _settle_hold(connection: Connection, ispb: str, held: RefundHeld) -> Archived:
+async def _settle_hold(connection: Connection, house: House, held: RefundHeld) -> Archived:
     refund = held.refund
+    key = await connection.fetchval(_KEY, refund.id)
+    response = idempotency.sealed_response(house, refund.merchant_id, key, held.response)
     rows = await connection.fetch(
         _SETTLE,
-        *columns(
-            [(refund.id, refund.stage, refund.updated_at, refund.failure_code, held.response)], 5
-        ),
-        *telling.told(ispb, [telling.Telling(held.event, refund.return_id, refund.id)]),
+        *columns([(refund.id, refund.stage, refund.updated_at, refund.failure_code, response)], 5),
+        *telling.told(house, [telling.Telling(held.event, refund.return_id, refund.id)]),
         *paperwork.walked((step, refund.id) for step in held.steps),
         *paperwork.audited([_line(refund.stage, refund, "platform")]),
         *paperwork.ordered(
@@ -205,7 +210,7 @@ async def _list_refunds(
         "created_at >= {}": wanted.since,
         "created_at < {}": wanted.until,
     }
-    return await list_page(connection, Refund, "refunds", asked, page)
+    return await list_page(connection, partial(record, Refund), "refunds", asked, page)
 
 
 async def _refunds_by_return_id(
@@ -226,12 +231,15 @@ async def _mark_sent(
         _MARK,
         *columns([(one.id, one.stage, one.updated_at) for one in last.values()], 3),
         *paperwork.walked((step, None) for step in steps),
+        *paperwork.audited(
+            orders.moved(_line(refund.stage, refund, "platform")) for refund in last.values()
+        ),
         *paperwork.ended((refund_id, None) for refund_id in last),
     )
 
 
 async def _archive_ends(
-    connection: Connection, ispb: str, batch: Sequence[RefundEnded]
+    connection: Connection, house: House, batch: Sequence[RefundEnded]
 ) -> Archived:
     first = {one.refund.id: one for one in reversed(batch) if one.refund is not None}
     ended = [one.refund for one in first.values() if one.refund is not None]
@@ -242,7 +250,7 @@ async def _archive_ends(
         _END,
         *columns([(r.id, r.stage, r.updated_at, r.failure_code, r.reason_code) for r in ended], 5),
         *telling.told(
-            ispb,
+            house,
             [
                 telling.Telling(event, refund.return_id, refund.id)
                 for refund in ended
@@ -308,10 +316,16 @@ def _ignored(ended: RefundEnded, *, is_first: bool) -> paperwork.AuditLine:
         digest_of(ended),
         ended.note or "the refund had ended before",
         given=f"not {refund_id}" if is_first else None,
+        merchant_id=None if ended.refund is None else ended.refund.merchant_id,
     )
 
 
 def _line(action: str, refund: Refund, actor: str) -> paperwork.AuditLine:
     return paperwork.AuditLine(
-        actor, f"refund.{action}", refund.id, digest_of(refund), given=refund.id
+        actor,
+        f"refund.{action}",
+        refund.id,
+        digest_of(refund),
+        given=refund.id,
+        merchant_id=refund.merchant_id,
     )

@@ -13,6 +13,7 @@ from fluxiq.ports.refunds import ReturnArchived
 from fluxiq.stores import paperwork, telling
 from fluxiq.stores.pool import Connection, int_of, uuid_of
 from fluxiq.stores.rows import columns, digest_of, record
+from fluxiq.stores.sealed import House
 from fluxiq.stores.statement import Part, compose
 
 _ARCHIVE: Final = compose(
@@ -86,7 +87,7 @@ async def find_returns(
 
 
 async def archive_returns(
-    connection: Connection, ispb: str, batch: Sequence[ReturnArchived]
+    connection: Connection, house: House, batch: Sequence[ReturnArchived]
 ) -> Archived:
     first = {one.returned.return_id: one for one in reversed(batch) if one.returned is not None}
     arrived = [one.returned for one in first.values() if one.returned is not None]
@@ -95,7 +96,7 @@ async def archive_returns(
         _ARCHIVE,
         *columns([_row(returned) for returned in arrived], 6),
         *telling.told(
-            ispb,
+            house,
             [
                 telling.Telling(one.event, one.payout.end_to_end_id, return_id)
                 for return_id, one in first.items()
@@ -143,4 +144,5 @@ def _line(archived: ReturnArchived) -> paperwork.AuditLine:
         digest_of(returned),
         returned.return_id,
         returned.return_id,
+        merchant_id=None if archived.payout is None else archived.payout.merchant_id,
     )

@@ -6,9 +6,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from fluxiq.domain.records import Account
-from fluxiq.stores.pool import int_of
-
 R = TypeVar("R", bound=msgspec.Struct)
 
 
@@ -22,10 +19,6 @@ def columns(rows: Iterable[tuple[Any, ...]], count: int) -> list[list[Any]]:
 def record(kind: type[R], row: Mapping[str, Any]) -> R:
     """A row whose columns are named like the fields of `kind`; other columns are left out."""
     return msgspec.convert(dict(row), kind)
-
-
-def account_of(row: Mapping[str, Any]) -> Account:
-    return record(Account, {**row, "ledger_id": int_of(row["ledger_id"])})
 
 
 def digest_of(written: msgspec.Struct) -> bytes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from typing import Final
 
 from fluxiq.domain.records import Payout
@@ -12,9 +13,12 @@ from fluxiq.ports.scheduled import (
     PayoutScheduling,
     ScheduledPayouts,
 )
+from fluxiq.ports.sealing import Sealer
 from fluxiq.stores import idempotency, job_queue, limits, paperwork, telling
 from fluxiq.stores.pool import Connection, Postgres
-from fluxiq.stores.rows import columns, digest_of, record
+from fluxiq.stores.rows import columns, digest_of
+from fluxiq.stores.sealed import RECIPIENT, House
+from fluxiq.stores.sealed_records import payout_of, those_that_open
 from fluxiq.stores.statement import GIVEN, HAPPENED, Part, compose
 
 _SCHEDULE: Final = compose(
@@ -33,7 +37,7 @@ _SCHEDULE: Final = compose(
                 recipient, stage, created_at, updated_at, metadata, scheduled_for
             FROM unnest(
                 $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[],
-                $7::text[], $8::jsonb[], $9::text[], $10::timestamptz[], $11::timestamptz[],
+                $7::text[], $8::bytea[], $9::text[], $10::timestamptz[], $11::timestamptz[],
                 $12::jsonb[], $13::date[], $14::text[]
             ) AS asked (
                 id, merchant_id, account_id, end_to_end_id, idempotency_key, amount, description,
@@ -97,26 +101,27 @@ ORDER BY scheduled_for, id LIMIT $2
 class PostgresScheduled(ScheduledPayouts):
     """The scheduled payouts of institution `ispb`."""
 
-    def __init__(self, postgres: Postgres, ispb: str) -> None:
+    def __init__(self, postgres: Postgres, ispb: str, sealer: Sealer) -> None:
         self._postgres = postgres
-        self._ispb = ispb
+        self._house = House(ispb, sealer)
 
     async def schedule(self, scheduling: PayoutScheduling) -> Opening:
-        return await self._postgres.run(_schedule, self._ispb, scheduling)
+        return await self._postgres.run(_schedule, self._house, scheduling)
 
     async def start(self, due: PayoutDue) -> bool | Limited:
-        return await self._postgres.run(_start, due)
+        return await self._postgres.run(_start, self._house, due)
 
     async def call_off(self, called_off: PayoutCalledOff) -> Archived | None:
-        return await self._postgres.run(_call_off, self._ispb, called_off)
+        return await self._postgres.run(_call_off, self._house, called_off)
 
     async def overdue(self, today: date, limit: int) -> Sequence[Payout]:
-        return await self._postgres.run(_overdue, today, limit)
+        return await self._postgres.run(_overdue, self._house, today, limit)
 
 
-async def _schedule(connection: Connection, ispb: str, scheduling: PayoutScheduling) -> Opening:
+async def _schedule(connection: Connection, house: House, scheduling: PayoutScheduling) -> Opening:
     payout = scheduling.payout
     claims = idempotency.Claims(
+        house,
         [
             idempotency.Claim(
                 merchant_id=payout.merchant_id,
@@ -126,14 +131,14 @@ async def _schedule(connection: Connection, ispb: str, scheduling: PayoutSchedul
                 refused=False,
                 response=scheduling.response,
             )
-        ]
+        ],
     )
     rows = await connection.fetch(
         _SCHEDULE,
         *claims.columns(),
-        *columns([_row(scheduling)], 14),
+        *columns([_row(house, scheduling)], 14),
         *job_queue.enqueued([(scheduling.job, payout.id)]),
-        *telling.told(ispb, [_telling(scheduling)]),
+        *telling.told(house, [_telling(scheduling)]),
         *paperwork.walked((step, payout.id) for step in scheduling.steps),
         *paperwork.audited([_line(payout, payout.merchant_id)]),
     )
@@ -142,7 +147,7 @@ async def _schedule(connection: Connection, ispb: str, scheduling: PayoutSchedul
     return Fresh(told.of(scheduling.event)) if isinstance(answer, Fresh) else answer
 
 
-async def _start(connection: Connection, due: PayoutDue) -> bool | Limited:
+async def _start(connection: Connection, house: House, due: PayoutDue) -> bool | Limited:
     payout = due.payout
     count = limits.Count(payout.id, payout.account_id, payout.amount, due.bounds)
     rows = await connection.fetch(
@@ -151,7 +156,7 @@ async def _start(connection: Connection, due: PayoutDue) -> bool | Limited:
         payout.id,
         payout.stage,
         payout.updated_at,
-        payout.recipient,
+        house.seal_json(payout.recipient, RECIPIENT, payout.id),
         *paperwork.walked((step, payout.id) for step in due.steps),
         *paperwork.audited([_line(payout, "platform")]),
     )
@@ -162,7 +167,7 @@ async def _start(connection: Connection, due: PayoutDue) -> bool | Limited:
 
 
 async def _call_off(
-    connection: Connection, ispb: str, called_off: PayoutCalledOff
+    connection: Connection, house: House, called_off: PayoutCalledOff
 ) -> Archived | None:
     payout = called_off.payout
     rows = await connection.fetch(
@@ -171,19 +176,19 @@ async def _call_off(
         payout.stage,
         payout.updated_at,
         payout.failure_code,
-        *telling.told(ispb, [telling.Telling(called_off.event, payout.end_to_end_id, payout.id)]),
+        *telling.told(house, [telling.Telling(called_off.event, payout.end_to_end_id, payout.id)]),
         *paperwork.audited([_line(payout, called_off.actor)]),
     )
     told = telling.Told.of_rows(rows)
     return Archived(endpoint_ids=told.endpoint_ids) if payout.id in told.happened else None
 
 
-async def _overdue(connection: Connection, today: date, limit: int) -> list[Payout]:
+async def _overdue(connection: Connection, house: House, today: date, limit: int) -> list[Payout]:
     rows = await connection.fetch(_OVERDUE, today, limit)
-    return [record(Payout, row) for row in rows]
+    return those_that_open(partial(payout_of, house), rows)
 
 
-def _row(scheduling: PayoutScheduling) -> tuple[object, ...]:
+def _row(house: House, scheduling: PayoutScheduling) -> tuple[object, ...]:
     payout = scheduling.payout
     return (
         payout.id,
@@ -193,7 +198,7 @@ def _row(scheduling: PayoutScheduling) -> tuple[object, ...]:
         scheduling.idempotency.key,
         payout.amount,
         payout.description,
-        payout.recipient,
+        house.seal_json(payout.recipient, RECIPIENT, payout.id),
         payout.stage,
         payout.created_at,
         payout.updated_at,
@@ -210,5 +215,10 @@ def _telling(scheduling: PayoutScheduling) -> telling.Telling:
 
 def _line(payout: Payout, actor: str) -> paperwork.AuditLine:
     return paperwork.AuditLine(
-        actor, f"payout.{payout.stage}", payout.id, digest_of(payout), given=payout.id
+        actor,
+        f"payout.{payout.stage}",
+        payout.id,
+        digest_of(payout),
+        given=payout.id,
+        merchant_id=payout.merchant_id,
     )

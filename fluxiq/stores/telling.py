@@ -15,6 +15,7 @@ from fluxiq.domain.records import Event
 from fluxiq.domain.webhook import delivery_id
 from fluxiq.stores.pool import Connection
 from fluxiq.stores.rows import columns
+from fluxiq.stores.sealed import EVENT_BODY, House
 from fluxiq.stores.statement import GIVEN, NOTHING, Part, compose
 
 TOLD: Final = Part(
@@ -31,6 +32,7 @@ TOLD: Final = Part(
     """,  # noqa: S608 - a constant
 )
 
+# An announcement carries its event as it is kept, sealed to the event's own row.
 ANNOUNCED: Final = Part(
     "announced",
     """
@@ -117,23 +119,23 @@ class Told(Struct, frozen=True):
         return tuple(sorted({one for ids in self.by_event.values() for one in ids}))
 
 
-def told(ispb: str, tellings: Iterable[Telling]) -> list[Any]:
+def told(house: House, tellings: Iterable[Telling]) -> list[Any]:
     """The arguments of TELLING."""
-    return [*_events(tellings), f"FLUXIQ.{ispb}.events."]
+    return [*_events(house, tellings), f"FLUXIQ.{house.ispb}.events."]
 
 
-async def tell(connection: Connection, ispb: str, tellings: Sequence[Telling]) -> Told:
+async def tell(connection: Connection, house: House, tellings: Sequence[Telling]) -> Told:
     """Write events, in a transaction that has written what they tell of."""
     if not tellings:
         return Told()
 
-    return Told.of_rows(await connection.fetch(_TELL, *told(ispb, tellings)))
+    return Told.of_rows(await connection.fetch(_TELL, *told(house, tellings)))
 
 
-async def tell_one(connection: Connection, endpoint_id: str, event: Event) -> None:
+async def tell_one(connection: Connection, house: House, endpoint_id: str, event: Event) -> None:
     """Write an event that is owed to one endpoint only."""
     name = delivery_id(event.id, endpoint_id)
-    await connection.fetch(_TELL_ONE, *_events([Telling(event)]), endpoint_id, name)
+    await connection.fetch(_TELL_ONE, *_events(house, [Telling(event)]), endpoint_id, name)
 
 
 def body_of(event: Event) -> bytes:
@@ -148,7 +150,7 @@ def body_of(event: Event) -> bytes:
     )
 
 
-def _events(tellings: Iterable[Telling]) -> list[Any]:
+def _events(house: House, tellings: Iterable[Telling]) -> list[Any]:
     """The arguments of TOLD."""
     rows = (
         (
@@ -156,7 +158,7 @@ def _events(tellings: Iterable[Telling]) -> list[Any]:
             one.event.merchant_id,
             one.event.type,
             one.event.created_at,
-            body_of(one.event),
+            house.seal(body_of(one.event), EVENT_BODY, one.event.id),
             one.reference,
             one.given,
         )

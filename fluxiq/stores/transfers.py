@@ -4,7 +4,7 @@ Which stage follows which was decided by the domain; here a change says which st
 the row decides whether it is still there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -12,6 +12,8 @@ from typing import Any, Final
 from fluxiq.domain.transfer import UNFINISHED, BookTransfer, stages_of
 from fluxiq.natural_batching import NaturalBatcher
 from fluxiq.ports import Opening, Page
+from fluxiq.ports.origin import Origin
+from fluxiq.ports.sealing import Sealer
 from fluxiq.ports.transfers import (
     Moved,
     TransferFilter,
@@ -22,6 +24,7 @@ from fluxiq.ports.transfers import (
 from fluxiq.stores import idempotency, paperwork, telling
 from fluxiq.stores.pool import Connection, Postgres
 from fluxiq.stores.rows import columns, digest_of, record
+from fluxiq.stores.sealed import House
 from fluxiq.stores.statement import GIVEN, HAPPENED, Part, compose
 
 _MADE: Final = Part(
@@ -106,6 +109,8 @@ _MOVE: Final = compose(
     telling.RESULT,
 )
 
+_KEYS: Final = "SELECT id, merchant_id, idempotency_key FROM transfers WHERE id = ANY ($1::text[])"
+
 _WANTED: Final = """
 FROM transfers
 WHERE merchant_id = $1
@@ -132,14 +137,15 @@ SELECT * FROM transfers WHERE stage = 'pending' AND expires_at <= $1 ORDER BY ex
 class PostgresTransfers(Transfers):
     """The transfers of institution `ispb`. Calls of many callers are batched."""
 
-    def __init__(self, postgres: Postgres, ispb: str) -> None:
+    def __init__(self, postgres: Postgres, ispb: str, sealer: Sealer) -> None:
         self._postgres = postgres
+        house = House(ispb, sealer)
         run: Any = postgres.run
         self._open: NaturalBatcher[TransferOpening, Opening] = NaturalBatcher(
-            partial(run, open_transfers), system="postgres"
+            partial(run, open_transfers, house), system="postgres"
         )
         self._move: NaturalBatcher[TransferMoved, Moved] = NaturalBatcher(
-            partial(run, move_transfers, ispb), system="postgres"
+            partial(run, move_transfers, house), system="postgres"
         )
 
     async def open(self, opening: TransferOpening) -> Opening:
@@ -162,50 +168,51 @@ class PostgresTransfers(Transfers):
 
 
 async def open_transfers(
-    connection: Connection, openings: Sequence[TransferOpening]
+    connection: Connection, house: House, openings: Sequence[TransferOpening]
 ) -> list[Opening]:
     """Idempotency keys stay without an answer (Running) until the transfer leaves CREATED."""
-    claims = idempotency.Claims([_claim(opening) for opening in openings])
+    claims = idempotency.Claims(house, [_claim(opening) for opening in openings])
     asked = [opening for index, opening in enumerate(openings) if claims.may_win(index)]
     rows = await connection.fetch(
         _OPEN,
         *claims.columns(),
         *columns([_row(opening) for opening in asked], 14),
         *paperwork.audited(
-            _line("created", one.transfer, one.transfer.created_by) for one in asked
+            _line("created", one.transfer, one.transfer.created_by, one.origin) for one in asked
         ),
     )
     return await claims.answers(connection, {row["what"] for row in rows})
 
 
 async def move_transfers(
-    connection: Connection, ispb: str, batch: Sequence[TransferMoved]
+    connection: Connection, house: House, batch: Sequence[TransferMoved]
 ) -> list[Moved]:
     """Of several moves of one transfer in a batch the first may happen, the others do not."""
     first: dict[str, TransferMoved] = {}
     for one in batch:
         first.setdefault(one.transfer.id, one)
 
+    responses = await _responses(connection, house, first.values())
     rows = await connection.fetch(
         _MOVE,
-        *columns([_moved_row(one) for one in first.values()], 9),
+        *columns([_moved_row(one, responses.get(one.transfer.id)) for one in first.values()], 9),
         *telling.told(
-            ispb,
+            house,
             [
-                telling.Telling(one.event, given=one.transfer.id)
+                telling.Telling(event, given=one.transfer.id)
                 for one in first.values()
-                if one.event is not None
+                for event in one.events
             ],
         ),
         *paperwork.audited(
-            _line(one.transfer.stage, one.transfer, one.actor) for one in first.values()
+            _line(one.transfer.stage, one.transfer, one.actor, one.origin) for one in first.values()
         ),
     )
     told = telling.Told.of_rows(rows)
     return [
         Moved(
             happened=one.transfer.id in told.happened,
-            endpoint_ids=() if one.event is None else told.of(one.event),
+            endpoint_ids=tuple(hook for event in one.events for hook in told.of(event)),
         )
         if first[one.transfer.id] is one
         else Moved(happened=False)
@@ -266,7 +273,23 @@ def _row(opening: TransferOpening) -> tuple[object, ...]:
     )
 
 
-def _moved_row(moved: TransferMoved) -> tuple[object, ...]:
+async def _responses(
+    connection: Connection, house: House, moves: Iterable[TransferMoved]
+) -> dict[str, bytes | None]:
+    """The answers to idempotency keys, sealed to the keys' rows, which only the records name."""
+    answers = {one.transfer.id: one.response for one in moves if one.response is not None}
+    if not answers:
+        return {}
+    rows = await connection.fetch(_KEYS, list(answers))
+    return {
+        row["id"]: idempotency.sealed_response(
+            house, row["merchant_id"], row["idempotency_key"], answers[row["id"]]
+        )
+        for row in rows
+    }
+
+
+def _moved_row(moved: TransferMoved, response: bytes | None) -> tuple[object, ...]:
     transfer = moved.transfer
     return (
         transfer.id,
@@ -276,12 +299,18 @@ def _moved_row(moved: TransferMoved) -> tuple[object, ...]:
         transfer.completed_at,
         transfer.failure_code,
         transfer.decided_by,
-        moved.refused if moved.response is not None else None,
-        moved.response,
+        moved.refused if response is not None else None,
+        response,
     )
 
 
-def _line(action: str, transfer: BookTransfer, actor: str) -> paperwork.AuditLine:
+def _line(action: str, transfer: BookTransfer, actor: str, where: Origin) -> paperwork.AuditLine:
     return paperwork.AuditLine(
-        actor, f"transfer.{action}", transfer.id, digest_of(transfer), given=transfer.id
+        actor,
+        f"transfer.{action}",
+        transfer.id,
+        digest_of(transfer),
+        given=transfer.id,
+        merchant_id=transfer.merchant_id,
+        origin=where,
     )

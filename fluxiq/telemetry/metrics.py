@@ -25,6 +25,13 @@ SECONDS: Final = (
 )  # fmt: skip
 
 
+# From an event to its delivery: retries go on for three days.
+DELIVERY_SECONDS: Final = (
+    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0, 3_600.0, 21_600.0,
+    86_400.0, 259_200.0,
+)  # fmt: skip
+
+
 class Metrics:
     """Every series of the product that has a source. Rooms take the ones they feed."""
 
@@ -41,7 +48,11 @@ class Metrics:
         self._providers()
         self._ledger()
         self._jobs()
+        self._upkeep()
         self._queues()
+        self._audit()
+        self._webhooks()
+        self._sealing()
         self._backends()
         self._http_series: dict[tuple[str, str, int, str], tuple[Counter, Histogram]] = {}
 
@@ -95,6 +106,16 @@ class Metrics:
         """Jobs that are due and wait for a worker, the first of them since `seconds`."""
         self.jobs_waiting.labels(institution, kind).set(waiting)
         self.jobs_oldest.labels(institution, kind).set(seconds)
+
+    def observe_delivery(
+        self, institution: str, outcome: str, status: int | None, seconds: float
+    ) -> None:
+        """One attempt at a webhook, which took `seconds`: delivered, retrying, or failed for good.
+        `status` is what the endpoint answered, and counted by its first digit.
+        """
+        answer = "none" if status is None else f"{status // 100}xx"
+        self.webhook_attempts.labels(institution, outcome, answer).inc()
+        self.webhook_seconds.labels(institution).observe(seconds)
 
     # The series, by room.
 
@@ -158,6 +179,12 @@ class Metrics:
             "fluxiq_provider_certificate_days_left",
             "Days until the certificate that we show to a provider expires",
             link,
+            registry=self.registry,
+        )
+        self.certificate_expires = Gauge(
+            "fluxiq_certificate_expires_seconds",
+            "Until a certificate or authority that the settings name expires; negative afterwards",
+            [*link, "kind"],
             registry=self.registry,
         )
 
@@ -233,6 +260,40 @@ class Metrics:
             registry=self.registry,
         )
 
+    def _audit(self) -> None:
+        self.audit_sealed = Counter(
+            "audit_lines_sealed_total",
+            "Lines of the audit trail that were put under a seal",
+            ["institution"],
+            registry=self.registry,
+        )
+        self.audit_unsealed_seconds = Gauge(
+            "audit_unsealed_seconds",
+            "How long the oldest line of the audit trail has waited for its seal",
+            ["institution"],
+            registry=self.registry,
+        )
+
+    def _upkeep(self) -> None:
+        self.differences = Gauge(
+            "fluxiq_reconciliation_differences",
+            "Differences between the providers' statements and our records that are open",
+            ["institution", "kind"],
+            registry=self.registry,
+        )
+        self.reconciled_behind = Gauge(
+            "fluxiq_reconciliation_behind_seconds",
+            "Time since the end of what was last compared; not there before the first run",
+            ["institution"],
+            registry=self.registry,
+        )
+        self.removed = Counter(
+            "fluxiq_retention_removed_total",
+            "Rows that were deleted for their age",
+            ["institution", "records"],
+            registry=self.registry,
+        )
+
     def _queues(self) -> None:
         queue = ["institution", "queue"]
         self.message_failures = Counter(
@@ -257,6 +318,73 @@ class Metrics:
             "holds_outlived",
             "Holds that nobody is at work on, and that may not be ended without a person",
             ["institution"],
+            registry=self.registry,
+        )
+
+    def _webhooks(self) -> None:
+        self.webhook_attempts = Counter(
+            "fluxiq_webhook_attempts_total",
+            "Attempts at webhooks: delivered, retrying or failed, and how the endpoint answered",
+            ["institution", "outcome", "answer"],
+            registry=self.registry,
+        )
+        self.webhook_seconds = Histogram(
+            "fluxiq_webhook_attempt_duration_seconds",
+            "Time of an attempt, from the look-up of the name to the answer",
+            ["institution"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.webhook_latency = Histogram(
+            "fluxiq_webhook_latency_seconds",
+            "Time from an event to its delivery; not of those that were asked for again",
+            ["institution"],
+            buckets=DELIVERY_SECONDS,
+            registry=self.registry,
+        )
+        self.webhooks_waiting = Gauge(
+            "fluxiq_webhook_deliveries_waiting",
+            "Deliveries that have not ended: due, under_way, later (retries), held (disabled)",
+            ["institution", "state"],
+            registry=self.registry,
+        )
+        self.webhooks_oldest = Gauge(
+            "fluxiq_webhook_oldest_due_seconds",
+            "How long the first of the due deliveries has been due",
+            ["institution"],
+            registry=self.registry,
+        )
+        self.webhook_endpoints = Gauge(
+            "fluxiq_webhook_endpoints",
+            "Endpoints: enabled, or disabled by their merchant, as gone, or as failing",
+            ["institution", "status"],
+            registry=self.registry,
+        )
+        self.webhook_breakers = Gauge(
+            "fluxiq_webhook_breakers_open",
+            "Endpoints that are left alone for a while, or looked at once, because they failed",
+            ["institution"],
+            registry=self.registry,
+        )
+        self.event_lag = Histogram(
+            "fluxiq_event_delivery_lag_seconds",
+            "Time from the commit of a message to its first publication on the bus",
+            ["institution", "kind"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.outbox_due = Gauge(
+            "fluxiq_outbox_due",
+            "Messages of the outbox that should be on the bus by now",
+            ["institution"],
+            registry=self.registry,
+        )
+
+    def _sealing(self) -> None:
+        self.seal_failures = Counter(
+            "fluxiq_seal_failures_total",
+            "Sealed values that did not open: changed, moved, not ours, or without their key",
+            ["institution", "table", "column"],
             registry=self.registry,
         )
 

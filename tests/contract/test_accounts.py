@@ -112,7 +112,7 @@ async def test_a_ledger_that_does_not_answer_leaves_no_account_behind(api: ApiWo
     api.world.faults.at["ledger.create_accounts"] = Fault.REFUSED
     said = await api.post(ACCOUNTS, {"name": "Savings"}, api.key())
 
-    assert (said.status, said.code) == (503, "unavailable")
+    assert (said.status, said.code) == (503, "ledger_unavailable")
     assert (await api.get(ACCOUNTS, api.key())).body["meta"]["total"] == 1
 
 

@@ -26,7 +26,7 @@ async def test_every_endpoint_names_its_permission_and_its_rate() -> None:
             assert one.rate is (Rate.READ if one.method == "GET" else Rate.WRITE), one.path
 
 
-async def test_only_health_descriptions_and_signed_notices_are_public() -> None:
+async def test_only_logging_in_health_descriptions_and_signed_notices_are_public() -> None:
     contracts = World().app().extensions[CONTRACTS]
     assert {one.name for one in contracts if one.permission == PUBLIC} == {
         "livez",
@@ -37,6 +37,8 @@ async def test_only_health_descriptions_and_signed_notices_are_public() -> None:
         "show_docs_style",
         "show_docs_script",
         "receive_notices",
+        "log_in",
+        "refresh_session",
     }
 
 

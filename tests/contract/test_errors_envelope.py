@@ -6,7 +6,7 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
-from fluxiq.errors import Unavailable, Unknown
+from fluxiq.errors import SealBroken, Unavailable, Unknown
 from tests.support.api_twin import World, bearer
 
 CHARGES = "/api/v1/pix/charges"
@@ -167,6 +167,17 @@ async def test_an_unknown_outcome_says_so_and_does_not_invite_a_retry() -> None:
     assert (response.status_code, body["error"]["code"]) == (503, "outcome_unknown")
     assert body["error"]["details"] == {"reference": "pay_1"}
     assert "Retry-After" not in response.headers
+
+
+async def test_a_record_that_does_not_open_is_503_without_a_stack_trace() -> None:
+    world = World()
+    world.store.breaks = SealBroken("merchants.name of mch_1 does not open: it was changed")
+    with capture_logs() as logs:
+        status, body, headers = await post(world, b'{"amount": 1}')
+    assert (status, body["error"]["code"]) == (503, "sealed_data_unreadable")
+    assert "mch_1" not in str(body)
+    assert "Retry-After" not in headers, "it stays so until somebody acts"
+    assert not any("exc_info" in one for one in logs)
 
 
 async def test_a_bug_is_500_logged_whole_and_told_as_nothing() -> None:

@@ -235,6 +235,39 @@ async def test_a_flood_of_headers_is_cut_off_and_others_are_served(head: bytes) 
         await _others_are_served(client)
 
 
+@pytest.mark.parametrize("target", ["/nowhere", "/api/v1/nowhere"])
+async def test_a_stray_request_was_answered_before_its_end_and_lost_the_next_one(
+    target: str,
+) -> None:
+    """Its answer came before its body, so the connection was closed, unannounced: the next request
+    of a client that keeps connections met a closed one.
+    """
+    head = f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n".encode()
+    async with caller(World()) as (served, _):
+        stream = await trio.open_tcp_stream(served.host, served.port)
+        async with stream:
+            with trio.fail_after(10):
+                await stream.send_all(head)
+                with trio.move_on_after(0.2):
+                    raise AssertionError(await stream.receive_some())
+                await stream.send_all(b"12345")
+                assert (await _until(stream, b"}}")).startswith(b"HTTP/1.1 404")
+                await stream.send_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert (await _until(stream, b"}")).startswith(b"HTTP/1.1 200")
+
+
+async def test_a_stray_request_that_never_ends_is_answered_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fluxiq.api.door.DRAIN_SECONDS", 0.1)
+    async with caller(World()) as (served, _):
+        stream = await trio.open_tcp_stream(served.host, served.port)
+        async with stream:
+            with trio.fail_after(10):
+                await stream.send_all(b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+                assert (await stream.receive_some()).startswith(b"HTTP/1.1 404")
+
+
 async def test_slow_senders_hold_up_nobody_else() -> None:
     world = World(http={"request_seconds_max": 5.0})
     head = f"POST {CHARGES} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -288,3 +321,11 @@ async def _others_are_served(client: httpx.AsyncClient) -> None:
     with trio.fail_after(OTHERS_SECONDS_MAX):
         answer = await client.post(CHARGES, content=json.dumps({"amount": 1}))
     assert answer.status_code == 201
+
+
+async def _until(stream: trio.SocketStream, end: bytes) -> bytes:
+    """What comes, until it ends in `end` or the connection does."""
+    received = b""
+    while not received.endswith(end) and (more := await stream.receive_some()):
+        received += more
+    return received

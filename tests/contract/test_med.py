@@ -55,11 +55,13 @@ async def test_a_report_blocks_and_says_what_and_until_when(scene: Scene) -> Non
         "blocked_amount": 60_00,
         "returned_amount": 0,
         "refund_id": None,
+        "failed_refund_id": None,
         "currency": "BRL",
         "blocked_until": "2026-11-25T12:00:00Z",
         "created_at": "2026-11-22T12:00:00Z",
         "updated_at": "2026-11-22T12:00:00Z",
         "closed_at": None,
+        "infraction": None,
     }
     assert await scene.balance() == (0, 0, 60_00)
 
@@ -123,6 +125,18 @@ async def test_others_see_nothing_of_it_and_the_institution_everything(scene: Sc
     operator = scene.api.key("pix:read", "med:write", merchant_id=other.merchant.id)
     listed = await scene.api.get(f"{REPORTS}?end_to_end_id={scene.end_to_end_id}", operator)
     assert [one["details"] for one in listed.data] == ["by telephone"]
+
+
+async def test_what_a_provider_reports_is_shown_to_who_may_decide(scene: Scene) -> None:
+    world = scene.api.world
+    await world.receive(world.provider.reported(scene.end_to_end_id))
+    await world.run_rooms()
+    [listed] = (await scene.api.get(REPORTS, scene.operator)).data
+    said = {"provider": "simulator", "number": "report-1", "told": "open"}
+    assert (listed["status"], listed["details"], listed["infraction"]) == ("open", "they say", said)
+    assert (await scene.act(listed["id"], "acknowledge")).data["infraction"] == said
+    shown = (await scene.api.get(f"{REPORTS}/{listed['id']}", scene.merchant)).data
+    assert (shown["details"], shown["infraction"]) == (None, None)
 
 
 async def test_nobody_gives_away_the_power_to_decide(scene: Scene) -> None:

@@ -44,7 +44,7 @@ async def test_the_page_behind_the_only_merchant_is_empty() -> None:
 async def test_a_new_key_is_shown_once_and_opens_what_it_may() -> None:
     merchant = Merchant(World())
     made = await make(merchant, "pix:read")
-    assert re.fullmatch(f"sk_live_{ISPB}[A-Za-z0-9]{{32}}", made["key"])
+    assert re.fullmatch(f"sk_live_{ISPB}[A-Za-z0-9]{{38}}", made["key"])
     assert made["last_characters"] == made["key"][-4:]
     assert (made["name"], made["permissions"], made["expires_at"]) == ("loja", ["pix:read"], None)
 

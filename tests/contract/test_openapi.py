@@ -17,6 +17,7 @@ from fluxiq.api.openapi.events import view_of
 from fluxiq.api.openapi.meanings import MEANINGS
 from fluxiq.api.openapi.schemas import Schemas, walk
 from fluxiq.commands.openapi import openapi
+from fluxiq.domain.roles import OWN
 from fluxiq.domain.webhook import EVENT_TYPES
 from tests.support.api_document import document, errors_of, resolved, served
 from tests.support.api_twin import World
@@ -87,10 +88,10 @@ def test_every_operation_is_named_after_its_handler_and_described() -> None:
 def test_the_document_tells_who_may_call(endpoint: Endpoint) -> None:
     operation = by_name()[endpoint.name]
     public = endpoint.permission == PUBLIC
-    assert operation["security"] == ([] if public else [{"apiKey": []}])
-    assert ("401" in operation["responses"]) is (
-        not public or "signature_invalid" in _codes(operation)
-    )
+    keys = [] if endpoint.permission == OWN else [{"apiKey": []}]
+    assert operation["security"] == ([] if public else [*keys, {"accessToken": []}])
+    own = {"signature_invalid", "login_failed", "unauthorized"}
+    assert ("401" in operation["responses"]) is (not public or bool(own & _codes(operation)))
     assert operation["x-permission"] == endpoint.permission
 
 

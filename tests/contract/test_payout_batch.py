@@ -112,13 +112,10 @@ async def test_the_batchs_account_pays_where_a_line_names_none() -> None:
     assert body["data"][1]["payout"]["account_id"] == account_id
 
 
-@pytest.mark.parametrize(
-    "error", [Unknown("ledger", "batch", "no answer"), Unavailable("ledger", "away")]
-)
-async def test_lines_that_are_on_paper_without_an_answer_are_unknown(error: Exception) -> None:
+async def test_lines_whose_hold_got_lost_are_unknown() -> None:
     world = World()
     merchant = Merchant(world)
-    world.ledger.breaks = error
+    world.ledger.breaks = Unknown("ledger", "batch", "no answer")
 
     body = await send(merchant, line(1), line(2, key="nobody@example.com"))
     assert statuses(body) == ["unknown", "refused"]
@@ -130,6 +127,31 @@ async def test_lines_that_are_on_paper_without_an_answer_are_unknown(error: Exce
     again = await send(merchant, line(1))
     assert statuses(again) == ["unknown"]
     assert again["data"][0]["error"]["code"] == "idempotency_in_progress"
+
+
+async def test_lines_that_the_ledger_is_slow_to_hold_are_accepted_and_processing() -> None:
+    world = World()
+    merchant = Merchant(world)
+    world.ledger.breaks = Unavailable("ledger", "no batch took it in time")
+
+    body = await send(merchant, line(1))
+    assert statuses(body) == ["accepted"]
+    payout = body["data"][0]["payout"]
+    assert (payout["id"] in world.store.payouts, payout["status"]) == (True, "processing")
+
+
+async def test_of_lines_above_what_the_stand_in_may_the_first_ones_go_ahead() -> None:
+    world = World()
+    world.admission.room = 2_00
+    merchant = Merchant(world)
+
+    body = await send(merchant, line(1), line(2), line(3))
+    assert statuses(body) == ["accepted", "accepted", "refused"]
+    said = body["data"][2]["error"]
+    assert (said["code"], said["details"]) == ("ledger_degraded", {"retry_after": 30})
+
+    world.admission.room = None
+    assert statuses(await send(merchant, line(3))) == ["accepted"]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from fluxiq.api.contract import JSON, PUBLIC
+from fluxiq.domain.roles import OWN
 from fluxiq.sdk import ApiError, FluxiQ, PayoutOrder, Retries
 from fluxiq.sdk import request as sending
 from tests.support.api_document import document, errors_of, resolved, served
@@ -62,6 +63,8 @@ CALLS: Final[dict[str, Callable[[FluxiQ], object]]] = {
     "GET /flags": lambda api: api.live_data.flags(),
     "PUT /flags/{name}": lambda api: api.live_data.put_flag("new_till", percentage=10),
     "GET /providers/status": lambda api: api.live_data.providers(),
+    "GET /audit": lambda api: api.audit.list(action="payout.", since=NOW).page(),
+    "GET /audit/export": lambda api: api.audit.export(format="csv", subject=ID),
     "GET /pix/walks/{end_to_end_id}": lambda api: api.walks.get(ID),
     "POST /accounts": lambda api: api.accounts.create(name="Reserve"),
     "GET /accounts": lambda api: api.accounts.list(status="active").page(),
@@ -90,7 +93,18 @@ CALLS: Final[dict[str, Callable[[FluxiQ], object]]] = {
         ID, name="till", permissions=["pix:read"], expires_at=NOW
     ),
     "GET /merchants/{merchant_id}/api-keys": lambda api: api.api_keys.list(ID).page(),
+    "POST /merchants/{merchant_id}/api-keys/{key_id}/rotate": lambda api: api.api_keys.rotate(
+        ID, ID, overlap_seconds=60
+    ),
     "DELETE /merchants/{merchant_id}/api-keys/{key_id}": lambda api: api.api_keys.revoke(ID, ID),
+    "POST /users": lambda api: api.users.create(
+        document="52998224725", name="Ana", role="operator"
+    ),
+    "GET /users": lambda api: api.users.list(merchant_id=ID).page(),
+    "GET /users/{user_id}": lambda api: api.users.get(ID),
+    "PATCH /users/{user_id}": lambda api: api.users.update(ID, role="manager"),
+    "DELETE /users/{user_id}": lambda api: api.users.remove(ID),
+    "POST /users/{user_id}/reset-password": lambda api: api.users.reset_password(ID, totp=True),
     "POST /webhooks": lambda api: api.webhooks.create(url="https://example.com", events=["pix.*"]),
     "GET /webhooks": lambda api: api.webhooks.list().page(),
     "GET /webhooks/{webhook_id}": lambda api: api.webhooks.get(ID),
@@ -141,7 +155,7 @@ def test_every_endpoint_for_merchants_has_a_call() -> None:
     endpoints = {
         f"{one.method} {one.path.removeprefix('/api/v1')}"
         for one in served()
-        if one.permission != PUBLIC
+        if one.permission not in {PUBLIC, OWN}  # people log in with their apps
     }
 
     assert endpoints == CALLS.keys()
@@ -183,7 +197,7 @@ def test_the_sdk_has_every_field_of_an_answer_and_no_other(
     operation = operation_of(name)
     success = next(one for status, one in operation["responses"].items() if status < "300")
     content = resolved(success).get("content", {})
-    if not content:
+    if JSON not in content:  # nothing, or a file
         assert kinds == []
         return
     [kind] = kinds

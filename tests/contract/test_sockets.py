@@ -15,7 +15,7 @@ from trio_websocket import (
 )
 
 from fluxiq.api.hub import Topic
-from fluxiq.api.live_client import Refetch
+from fluxiq.api.live_client import GOING_AWAY, Refetch
 from fluxiq.api.v1 import sockets
 from tests.support.api_twin import ISPB, Served, World, bearer, serving
 
@@ -434,7 +434,7 @@ async def test_the_windows_are_closed_when_the_server_stops() -> None:
                 with pytest.raises(ConnectionClosed):
                     await said(ws)
                 assert ws.closed is not None
-                assert ws.closed.code == sockets.GOING_AWAY_CODE
+                assert ws.closed.code == GOING_AWAY.code
 
         nursery.start_soon(look)
         await opened.wait()

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import msgspec
 import pytest
 
 from fluxiq.services.sweep_transfers import UNFINISHED_SECONDS, expire_approvals, resume_transfers
@@ -285,6 +286,70 @@ async def test_an_approval_that_does_not_come_in_time_gives_the_money_back(scene
     assert record["decided_by"] is None
     assert await scene.balance() == (FUNDS, 0)
     assert scene.told() == ["transfer.failed"]
+
+
+# What the merchant is told that the money goes to.
+
+
+async def payee_of(scene: Scene) -> tuple[str, str]:
+    """Another merchant, and its account."""
+    other = await scene.api.world.enroll(name="Outra", document="00038166000105")
+    return other.merchant.id, other.account.id
+
+
+def told_to(scene: Scene, merchant_id: str) -> list[Any]:
+    events = scene.api.world.store.events
+    return [
+        (one.type, msgspec.to_builtins(one.data))
+        for one in events
+        if one.merchant_id == merchant_id and one.type.startswith("transfer.")
+    ]
+
+
+async def test_money_from_another_merchant_is_told_without_what_is_its_makers_own(
+    scene: Scene,
+) -> None:
+    payee_id, account_id = await payee_of(scene)
+    made = (await scene.ask(destination_account_id=account_id)).data
+
+    [(kind, own)] = told_to(scene, scene.api.world.merchant_id)
+    assert kind == "transfer.completed"
+    assert (own["metadata"], own["created_by"]) == ({"house": 7}, made["created_by"])
+    [(kind, seen)] = told_to(scene, payee_id)
+    assert kind == "transfer.completed"
+    private = {"metadata": {}, "created_by": None, "decided_by": None, "expires_at": None}
+    assert seen == own | private
+    assert seen["ledger_entry_id"] == made["ledger_entry_id"]
+
+
+async def test_what_two_people_decided_is_told_to_the_payee_once_the_money_is_there(
+    scene: Scene,
+) -> None:
+    payee_id, account_id = await payee_of(scene)
+    asked = (await scene.ask(LIMIT + 1, destination_account_id=account_id)).data
+    assert told_to(scene, payee_id) == []
+
+    approved = (await scene.decide("approve", asked["id"])).data
+    [(_, seen)] = told_to(scene, payee_id)
+    assert seen["decided_by"] is seen["created_by"] is seen["expires_at"] is None
+    assert seen["completed_at"] == approved["completed_at"]
+
+
+async def test_a_payee_hears_nothing_of_money_that_does_not_come(scene: Scene) -> None:
+    payee_id, account_id = await payee_of(scene)
+    refused = await scene.ask(FUNDS + 1, destination_account_id=account_id, under="too much")
+    asked = (await scene.ask(LIMIT + 1, destination_account_id=account_id)).data
+    await scene.decide("reject", asked["id"])
+
+    assert refused.status in {202, 422}
+    assert told_to(scene, payee_id) == []
+    told = [kind for kind, _ in told_to(scene, scene.api.world.merchant_id)]
+    assert set(told) == {"transfer.failed"}
+
+
+async def test_between_a_merchants_own_accounts_it_is_told_once(scene: Scene) -> None:
+    await scene.ask()
+    assert len(told_to(scene, scene.api.world.merchant_id)) == 1
 
 
 # Doubt.

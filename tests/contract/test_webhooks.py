@@ -106,10 +106,27 @@ async def test_the_same_key_makes_one_endpoint_and_another_body_under_it_is_refu
     again = await merchant.post(WEBHOOKS, {"url": URL}, **keyed)
     other = await merchant.post(WEBHOOKS, {"url": URL, "ordered": True}, **keyed)
 
-    assert await data_of(first) == await data_of(again)
+    made, replayed = await data_of(first), await data_of(again)
     assert again.headers["Idempotency-Replayed"] == "true"
+    assert {key: value for key, value in made.items() if key != "secret"} == replayed
     assert await error_of(other) == (422, "idempotency_key_reused")
     assert len(world.webhooks.endpoints) == 1
+
+
+async def test_a_secret_is_in_the_first_answer_only_and_never_on_the_paper_of_its_key() -> None:
+    """The symptom: whoever found the key of a request in a log was shown the secret again."""
+    world = World()
+    merchant = Merchant(world)
+    made = await data_of(await merchant.post(WEBHOOKS, {"url": URL}, **{"Idempotency-Key": "a"}))
+    path, keyed = f"{WEBHOOKS}/{made['id']}/secret/rotate", {"Idempotency-Key": "b"}
+    rotated = await data_of(await merchant.post(path, {}, **keyed))
+
+    assert made["secret"] != rotated["secret"]
+    again = await merchant.post(WEBHOOKS, {"url": URL}, **{"Idempotency-Key": "a"})
+    assert b"whsec_" not in await again.get_data(as_text=False)
+    again = await merchant.post(path, {}, **keyed)
+    assert b"whsec_" not in await again.get_data(as_text=False)
+    assert all(b"whsec_" not in body for _, body in world.webhooks._keys.values())
 
 
 @pytest.mark.parametrize(
@@ -279,7 +296,9 @@ async def test_a_key_of_a_rotation_is_of_that_endpoint() -> None:
     again = await merchant.post(f"{WEBHOOKS}/{one['id']}/secret/rotate", {}, **keyed)
     other = await merchant.post(f"{WEBHOOKS}/{two['id']}/secret/rotate", {}, **keyed)
 
-    assert await data_of(first) == await data_of(again)
+    shown = await data_of(first)
+    assert shown.pop("secret").startswith("whsec_")
+    assert await data_of(again) == shown
     assert await error_of(other) == (422, "idempotency_key_reused")
 
 

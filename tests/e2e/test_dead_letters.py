@@ -4,6 +4,7 @@ An operator reads it, has it tried again, or throws it away.
 """
 
 import json
+import math
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -14,11 +15,14 @@ import pytest
 from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.commands.merchant import Merchant
 from fluxiq.domain.records import InboxEntry, Notice, NoticeKind
+from fluxiq.ports.sealing import Place
+from fluxiq.sealing import Keyring
 from fluxiq.stores.pool import Connection, Postgres
 from tests.support.commands import Finished, fluxiq
 from tests.support.house import show_a_payment
 from tests.support.merchants import eventually, fresh_end_to_end_id
 from tests.support.platform import PlatformProcess
+from tests.support.seals import keyring_of
 from tests.support.verdict import open_books
 
 ISPB = "12345678"
@@ -29,8 +33,10 @@ GARBAGE = b"\x00 not a notice"
 class Scene:
     """An institution with a notice on paper whose message is garbage."""
 
-    def __init__(self, platform: PlatformProcess, records: Postgres, partition: int) -> None:
-        self.platform, self.records = platform, records
+    def __init__(
+        self, platform: PlatformProcess, records: Postgres, keyring: Keyring, partition: int
+    ) -> None:
+        self.platform, self.records, self.keyring = platform, records, keyring
         self.subject = f"FLUXIQ.{ISPB}.pix.in.{partition}"
         end_to_end_id, now = fresh_end_to_end_id(), datetime.now(UTC)
         notice = Notice(
@@ -45,6 +51,14 @@ class Scene:
             id=f"evt_of_{end_to_end_id}", provider="simulator", notice=notice, received_at=now
         )
 
+    @property
+    def _message(self) -> Place:
+        return Place("outbox", "body", self.entry.id)
+
+    def _seal(self, place: Place, plain: bytes) -> bytes:
+        self.keyring.vouch(math.inf)  # nobody rotates meanwhile
+        return self.keyring.seal(plain, place)
+
     async def arrive(self) -> None:
         """On paper, and announced."""
 
@@ -56,7 +70,7 @@ class Scene:
                 entry.id,
                 entry.provider,
                 entry.notice.event_id,
-                msgspec.to_builtins(entry.notice),
+                self._seal(Place("inbox", "notice", entry.id), msgspec.json.encode(entry.notice)),
                 entry.received_at,
             )
             await connection.execute(
@@ -64,15 +78,16 @@ class Scene:
                 " VALUES ($1, $2, $3, $2, now())",
                 self.subject,
                 entry.id,
-                GARBAGE,
+                self._seal(self._message, GARBAGE),
             )
 
         await self.records.transaction(write)
 
     async def repair(self) -> None:
         """As a new version of the program would understand it."""
+        body = msgspec.json.encode(self.entry)
         query = "UPDATE dead_letters SET body = $2 WHERE work = $1 RETURNING id"
-        assert await self.value(query, self.entry.id, msgspec.json.encode(self.entry))
+        assert await self.value(query, self.entry.id, self._seal(self._message, body))
 
     async def value(self, query: str, *arguments: Any) -> Any:
         async def ask(connection: Connection) -> Any:
@@ -111,7 +126,8 @@ async def scene(
     request: pytest.FixtureRequest, running_platform: PlatformProcess, asyncio_host: AsyncioHost
 ) -> AsyncIterator[Scene]:
     async with open_books(asyncio_host, running_platform.data_dir, ISPB) as records:
-        scene = Scene(running_platform, records, request.param)
+        keyring = await keyring_of(records, ISPB, running_platform.data_dir)
+        scene = Scene(running_platform, records, keyring, request.param)
         await scene.arrive()
         yield scene
 

@@ -29,7 +29,12 @@ CLIENTS = 3  # of each institution
 
 # docs/queues.md: what callers are told while a server is away. None: nothing, they notice nothing.
 ANSWERS = {
-    "postgres": {"unavailable", "outcome_unknown", "idempotency_in_progress"},
+    "postgres": {
+        "unavailable",
+        "ledger_unavailable",
+        "outcome_unknown",
+        "idempotency_in_progress",
+    },
     "nats": set(),
     "redis": set(),
 }

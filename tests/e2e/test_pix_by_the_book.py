@@ -1,15 +1,19 @@
 """Limits, a scheduled payout and a fraud report, through everything that is real."""
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from fluxiq.asyncio_host import AsyncioHost
+from fluxiq.domain import brcode
 from fluxiq.domain.limits import day_of
+from fluxiq.errors import Refused
 from fluxiq.providers.simulator import SimulatorControl
 from fluxiq.stores.store import PostgresStore
 from tests.support.merchants import (
@@ -21,7 +25,8 @@ from tests.support.merchants import (
     eventually,
     open_caller,
 )
-from tests.support.platform import PlatformProcess
+from tests.support.platform import ROOT, PlatformProcess
+from tests.support.seals import keyring
 
 ISPB = "12345678"
 FUNDS = 1_000_00
@@ -90,6 +95,17 @@ async def paper(inside: Inside, host: AsyncioHost) -> AsyncIterator[Any]:
         yield run
 
 
+async def prove_books(inside: Inside, host: AsyncioHost) -> None:
+    """Records and ledger agree, at the latest when what is under way has ended."""
+    async with inside.servers.open_postgres(host, ISPB, size=1, seconds_max=5.0) as postgres:
+        store = PostgresStore(postgres, ISPB, keyring(ISPB))
+
+        async def books_agree() -> bool:
+            return (await store.prove_books()).mismatches == ()
+
+        await eventually(books_agree)
+
+
 async def test_a_day_s_limit_is_kept_and_given_back(shop: Shop) -> None:
     path = f"/accounts/{shop.account['id']}/limits"
     limits = {"per_payment": 40_00, "per_day": 60_00, "per_night": None, "night_starts": "20:00"}
@@ -126,9 +142,11 @@ async def test_a_scheduled_payout_is_paid_on_its_day(
     assert error_of(late)["code"] == "payout_not_scheduled"
 
 
-async def test_money_reported_as_fraud_is_blocked_and_goes_back(
+@pytest.fixture
+async def desk(
     shop: Shop, running_platform: PlatformProcess, inside: Inside, asyncio_host: AsyncioHost
-) -> None:
+) -> AsyncIterator[Caller]:
+    """Who may decide about fraud."""
     login = shop.caller.login
     keys = f"/merchants/{login.merchant_id}/api-keys"
     made = await shop.caller.made(keys, {"name": "fraud desk", "permissions": ["pix:read"]})
@@ -137,21 +155,120 @@ async def test_money_reported_as_fraud_is_blocked_and_goes_back(
             "UPDATE api_keys SET permissions = permissions || ARRAY['med:write'] WHERE id = $1",
             made["id"],
         )
-
-    charge = await shop.caller.get(f"/pix/charges/{shop.charge['id']}")
     operator = msgspec.structs.replace(login, api_key=made["key"])
-    async with open_caller(running_platform.addresses.api, operator) as desk:
-        body = {"end_to_end_id": charge["end_to_end_id"], "reason": "scam"}
-        report = await desk.made("/pix/med/reports", body)
-        assert (report["status"], report["blocked_amount"]) == ("open", FUNDS)
-        assert await shop.balance() == (0, 0, FUNDS)
-        broke = await shop.caller.post("/pix/payouts", shop.order(1_00))
-        assert error_of(broke)["code"] == "insufficient_funds"
+    async with open_caller(running_platform.addresses.api, operator) as caller:
+        yield caller
 
+
+async def test_fraud_that_the_provider_reports_is_blocked_decided_and_told_back(
+    shop: Shop,
+    desk: Caller,
+    running_platform: PlatformProcess,
+    inside: Inside,
+    asyncio_host: AsyncioHost,
+) -> None:
+    charge = await shop.caller.get(f"/pix/charges/{shop.charge['id']}")
+    async with SimulatorControl.open(running_platform.addresses.simulator) as simulator:
+        said = await simulator.report_fraud(
+            ispb=ISPB,
+            end_to_end_id=charge["end_to_end_id"],
+            details="rejected-ac07@nowhere.example",
+            copies=3,
+        )
+
+        async def is_blocked() -> bool:
+            return await shop.balance() == (0, 0, FUNDS)
+
+        await eventually(is_blocked)
+        [report] = await desk.get(f"/pix/med/reports?end_to_end_id={charge['end_to_end_id']}")
         path = f"/pix/med/reports/{report['id']}"
         await desk.post(f"{path}/acknowledge", {})
-        closed = await desk.post(f"{path}/close", {"result": "agreed", "amount": 700_00})
-        assert data_of(closed)["returned_amount"] == 700_00
+        await desk.post(f"{path}/close", {"result": "agreed", "amount": 700_00})
+
+        async def is_blocked_again() -> bool:
+            return (await desk.get(path))["status"] == "return_failed"
+
+        await eventually(is_blocked_again)
+        assert await shop.balance() == (FUNDS - 700_00, 0, 700_00)
+
+        async def is_told() -> bool:
+            standing = await simulator.fraud(said.id)
+            return (standing.status, standing.result) == ("CLOSED", "AGREED")
+
+        await eventually(is_told)
+    await prove_books(inside, asyncio_host)
+    await desk.post(f"{path}/close", {"result": "disagreed"})
+    assert await shop.balance() == (FUNDS, 0, 0)
+
+
+async def test_a_charge_that_the_provider_hosts_is_paid_once_and_removed_when_cancelled(
+    folder: Path,
+) -> None:
+    config = folder / "config"
+    shutil.copytree(ROOT / "config", config)
+    institution = config / "institutions" / f"{ISPB}.toml"
+    link = 'kind = "simulator"'
+    institution.write_text(institution.read_text().replace(link, f"{link}, dynamic_codes = true"))
+    platform = PlatformProcess(folder / "data", {"FLUXIQ_CONFIG_DIR": str(config)})
+    try:
+        addresses = platform.start().addresses
+        async with (
+            open_caller(addresses.api, platform.logins[ISPB]) as caller,
+            SimulatorControl.open(addresses.simulator) as simulator,
+        ):
+            await pay_hosted(caller, simulator)
+            await cancel_hosted(caller, simulator)
+    finally:
+        platform.close()
+
+
+async def pay_hosted(caller: Caller, simulator: SimulatorControl) -> None:
+    made = await caller.made("/pix/charges", {"amount": 15_00, "expiration": 600})
+    assert brcode.parse(made["qr_code"]).url is not None
+    assert len(made["txid"]) == 26
+    await simulator.pay(ispb=ISPB, br_code=made["qr_code"])
+
+    async def is_paid() -> bool:
+        return bool((await caller.get(f"/pix/charges/{made['id']}"))["status"] == "paid")
+
+    await eventually(is_paid)
+    assert await why_not(simulator, made["qr_code"]) == "charge_paid"
+
+
+async def cancel_hosted(caller: Caller, simulator: SimulatorControl) -> None:
+    made = await caller.made("/pix/charges", {"amount": 15_00})
+    await caller.post(f"/pix/charges/{made['id']}/cancel", {})
+
+    async def is_removed() -> bool:  # looked at without paying: another amount is refused
+        return await why_not(simulator, made["qr_code"], amount=1) == "charge_removed"
+
+    await eventually(is_removed)
+
+
+async def why_not(simulator: SimulatorControl, br_code: str, amount: int | None = None) -> str:
+    """Why a payer's app refuses a code; empty when it pays."""
+    try:
+        await simulator.pay(ispb=ISPB, br_code=br_code, amount=amount)
+    except Refused as refused:
+        return refused.code
+    return ""
+
+
+async def test_money_reported_as_fraud_is_blocked_and_goes_back(
+    shop: Shop, desk: Caller, inside: Inside, asyncio_host: AsyncioHost
+) -> None:
+    charge = await shop.caller.get(f"/pix/charges/{shop.charge['id']}")
+    body = {"end_to_end_id": charge["end_to_end_id"], "reason": "scam"}
+    report = await desk.made("/pix/med/reports", body)
+    assert (report["status"], report["blocked_amount"]) == ("open", FUNDS)
+    assert await shop.balance() == (0, 0, FUNDS)
+    broke = await shop.caller.post("/pix/payouts", shop.order(1_00))
+    assert error_of(broke)["code"] == "insufficient_funds"
+
+    path = f"/pix/med/reports/{report['id']}"
+    await desk.post(f"{path}/acknowledge", {})
+    closed = await desk.post(f"{path}/close", {"result": "agreed", "amount": 700_00})
+    assert data_of(closed)["returned_amount"] == 700_00
 
     refund = data_of(closed)["refund_id"]
 
@@ -161,14 +278,6 @@ async def test_money_reported_as_fraud_is_blocked_and_goes_back(
 
     await eventually(is_back)
     assert await shop.balance() == (FUNDS - 700_00, 0, 0)
-    async with inside.servers.open_postgres(
-        asyncio_host, ISPB, size=1, seconds_max=5.0
-    ) as postgres:
-        store = PostgresStore(postgres, ISPB)
-
-        async def books_agree() -> bool:
-            return (await store.prove_books()).mismatches == ()
-
-        await eventually(books_agree)
+    await prove_books(inside, asyncio_host)
     seen = await shop.caller.get(path)
     assert (seen["status"], seen["result"], seen["details"]) == ("closed", "agreed", None)

@@ -24,6 +24,7 @@ from tests.support.merchants import (
     open_window,
 )
 from tests.support.platform import PlatformProcess
+from tests.support.seals import keyring
 
 ISPB = "12345678"
 REFUNDS = "/pix/refunds"
@@ -166,7 +167,7 @@ async def test_the_books_agree_with_every_refund_and_return(
     await shop.heard.wait_for(refund["id"], "pix.refund.completed")
 
     async with inside.servers.open_postgres(asyncio_host, ISPB, size=1, seconds_max=10) as postgres:
-        store = PostgresStore(postgres, ISPB)
+        store = PostgresStore(postgres, ISPB, keyring(ISPB))
 
         async def agree() -> bool:
             books = await store.prove_books()

@@ -189,6 +189,7 @@ def test_the_permissions_name_only_the_institutions_subjects_and_consumers() -> 
             "allow": [
                 "FLUXIQ.12345678.>",
                 "FLUXIQ_LEDGER.12345678.>",
+                "FLUXIQ_AUDIT.12345678.>",
                 "$JS.API.CONSUMER.MSG.NEXT.FLUXIQ.pix_in",
                 "$JS.API.CONSUMER.INFO.FLUXIQ.pix_in",
                 "$JS.ACK.FLUXIQ.pix_in.>",

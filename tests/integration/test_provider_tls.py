@@ -3,22 +3,29 @@
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from pathlib import Path
+from urllib.parse import parse_qs
 
+import msgspec
 import pytest
 import trio
 from msgspec.structs import replace
 
+from fluxiq.domain.reconciliation import Flow, Window
 from fluxiq.errors import StartRefused, Unavailable, Unknown
 from fluxiq.http1 import Request, Response, port_of
+from fluxiq.ports import StatementPage
 from fluxiq.providers import GatewayConnection, ProviderAddress, open_provider
 from fluxiq.settings_providers import HmacSha256Body, LinkLimits, ProviderLink, Psp, Token
 from tests.support.certificates import HOST, Authority, Issued
-from tests.support.provider_links import Watch, a_payout, private
+from tests.support.provider_links import END_TO_END_ID, NOW, Watch, a_payout, private
 from tests.support.tls_server import serve_tls
 
 Answer = Callable[[Request], Awaitable[Response | None]]
 
+RECEIVED = "E00000000202611221200abcdefghijk"
+WINDOW = Window(NOW, NOW + timedelta(hours=1))
 SETTLED = b'{"state":"settled"}'
 OWNER = b'{"name":"Somebody","document":"***.456.789-**","ispb":"00000000"}'
 
@@ -396,3 +403,92 @@ async def test_many_orders_at_once_share_the_connections_that_the_link_allows(
 
     assert house.watch.calls["send", "answered"] == 100
     assert len(set(house.peers)) <= 4
+
+
+# Statements.
+
+
+def listed(body: dict[str, object], number: int = 0, pages: int = 1) -> Response:
+    paging = {
+        "paginaAtual": number,
+        "itensPorPagina": 500,
+        "quantidadeDePaginas": pages,
+        "quantidadeTotalDeItens": 1,
+    }
+    at = "2026-11-22T12:00:00Z"
+    said = {"parametros": {"inicio": at, "fim": at, "paginacao": paging}, **body}
+    return Response(status=200, body=msgspec.json.encode(said))
+
+
+async def test_a_statement_is_the_bcbs_list_then_our_contracts_each_page_by_page(
+    house: House,
+) -> None:
+    received = {"endToEndId": RECEIVED, "valor": "1.00", "horario": "2026-11-22T12:00:00Z"}
+    sent = {"endToEndId": END_TO_END_ID, "valor": "1.00", "horario": "2026-11-22T12:00:00Z"}
+
+    async def answer(request: Request) -> Response:
+        number = int(parse_qs(request.target.partition("?")[2])["paginacao.paginaAtual"][0])
+        if request.path == "/v2/pix":
+            return listed({"pix": [received]}, number, 2)
+        return listed({"payments": [sent], "pix": [{**received, "chave": "k"}]}, number)
+
+    house.answer = answer
+    await house.serve()
+    flows, cursors, cursor = [], [], ""
+    async with house.link(pix_path="/v2/pix", statement_path="/v2/statement") as link:
+        assert link.provider.statement_flows == frozenset(Flow)
+        while cursor is not None:
+            page = await link.provider.statement(WINDOW, cursor)
+            flows += [one.flow for one in page.lines]
+            cursors.append(cursor := page.next_cursor)
+
+    assert cursors == ["pix:1", "orders:0", None]
+    assert flows == [Flow.RECEIVED, Flow.RECEIVED, Flow.SENT]
+
+
+async def test_a_psp_with_the_bcbs_list_alone_tells_only_what_came(house: House) -> None:
+    house.answer = lambda _request: _answered(listed({"pix": []}))
+    await house.serve()
+    async with house.link() as link:
+        assert link.provider.statement_flows == {Flow.RECEIVED}
+        assert await link.provider.statement(WINDOW, "") == StatementPage(lines=())
+    async with house.link(pix_path="") as link:
+        assert link.provider.statement_flows == frozenset()
+        assert await link.provider.statement(WINDOW, "") == StatementPage(lines=())
+    assert [one.path for one in house.seen] == ["/pix"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (Response(status=403, body=b'{"code":"scope","message":"no pix.read"}'), "answered 403"),
+        (Response(status=200, body=b'{"pix":['), "cannot be read: body: the notices are not JSON"),
+        (Response(status=200, body=b'{"pix":[]}'), "cannot be read: parametros"),
+        (Response(status=200, body=b"[" * 2**21), "answered 200"),
+    ],
+)
+async def test_a_statement_that_makes_no_sense_is_unavailable_and_says_why(
+    house: House, answer: Response, why: str
+) -> None:
+    house.answer = lambda _request: _answered(answer)
+    await house.serve()
+    async with house.link() as link:
+        with pytest.raises(Unavailable, match=why):
+            await link.provider.statement(WINDOW, "")
+
+
+async def test_a_statement_that_does_not_come_in_time_is_unavailable(house: House) -> None:
+    async def never(_request: Request) -> Response:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    house.answer = never
+    await house.serve()
+    async with house.link(seconds_max=0.2) as link:
+        with pytest.raises(Unavailable):
+            await link.provider.statement(WINDOW, "")
+
+
+async def _answered(response: Response) -> Response:
+    await trio.lowlevel.checkpoint()
+    return response

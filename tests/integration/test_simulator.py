@@ -6,7 +6,8 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ import trio
 
 from fluxiq.domain import brcode
 from fluxiq.domain.identifiers import build_end_to_end_id, build_return_id
+from fluxiq.domain.reconciliation import Flow, StatementLine, Window
 from fluxiq.domain.records import (
     Notice,
     NoticeKind,
@@ -27,12 +29,14 @@ from fluxiq.domain.records import (
 from fluxiq.errors import Refused, StartRefused, Unavailable, Unknown
 from fluxiq.http1 import HttpClient, Request, Response, bind, port_of, serve_http, tcp_connector
 from fluxiq.ports import OrderAnswer
+from fluxiq.providers import statements
 from fluxiq.providers.signatures import HmacSignature
 from fluxiq.providers.simulator import (
     Customer,
     PayBrCode,
     SimulatorConfig,
     SimulatorControl,
+    StatementFault,
     serve,
 )
 from fluxiq.providers.simulator_client import SimulatorProvider, parse_notices
@@ -121,25 +125,23 @@ def payout_to(pix_key: str, amount: int = 4_000) -> Payout:
     )
 
 
-_clients: list[HttpClient] = []
-
-
-@pytest.fixture(autouse=True)
-async def _close_clients() -> AsyncIterator[None]:
-    yield
-    while _clients:
-        _clients.pop().close()
-
-
 def provider_at(port: int, *, seconds_max: float = 5.0, secret: str = SECRET) -> SimulatorProvider:
     client = HttpClient(tcp_connector("127.0.0.1", port), "psp.test", connections_max=8)
-    _clients.append(client)
+    trio.lowlevel.spawn_system_task(_close_at_the_end, client)
     return SimulatorProvider(
         client,
         ispb=ISPB,
         signature=HmacSignature(secret),
         seconds_max=seconds_max,
     )
+
+
+async def _close_at_the_end(client: HttpClient) -> None:
+    """Of the test's run of trio. An autouse fixture is too early: nobody names it, so pytest-trio
+    takes it down at once, and its clients were left open.
+    """
+    with closing(client):
+        await trio.sleep_forever()
 
 
 @pytest.fixture
@@ -707,6 +709,118 @@ async def test_a_provider_that_owes_too_much_takes_no_more(
 
     with pytest.raises(Unavailable, match="too many notices"):
         await provider.send(payout_to("slow@example.com"))
+
+
+# Statements.
+
+
+async def statement(
+    provider: SimulatorProvider, since: datetime | None = None
+) -> list[StatementLine]:
+    now = datetime.now(UTC)
+    hour = timedelta(hours=1)
+    window = Window(since or now - hour, now + hour)
+    lines: list[StatementLine] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = await provider.statement(window, cursor)
+        lines += page.lines
+        cursor = page.next_cursor
+    return lines
+
+
+async def said_of(link: Link) -> list[tuple[Flow, str, int]]:
+    return [(one.flow, one.id, one.amount) for one in await statement(link.provider)]
+
+
+async def test_the_statement_has_what_settled_once_and_nothing_else(
+    link: Link, house: House
+) -> None:
+    sent, _ = await link.order("duplicate@example.com", 4_099)
+    await link.order("rejected-ac03@example.com")
+    returned, _ = await link.order("returned-half@example.com", 10_01)
+    refund = refund_of("")
+    await link.provider.send_refund(refund)
+    paid = await link.control.pay_key(ispb=ISPB, pix_key="a@b.example", amount=7_00)
+    await link.control.pay_key(ispb=OTHER_ISPB, pix_key="a@b.example", amount=8_00)
+    notices = await house.wait_for(9)
+    [back] = [one for one in notices if one.kind is NoticeKind.RETURNED]
+
+    assert sorted(await said_of(link)) == sorted(
+        [
+            (Flow.SENT, sent, 4_099),
+            (Flow.SENT, returned, 10_01),
+            (Flow.RETURNED, back.return_id, 5_01),
+            (Flow.REFUNDED, refund.return_id, refund.amount),
+            (Flow.RECEIVED, paid.end_to_end_id, 7_00),
+        ]
+    )
+
+
+async def test_money_of_which_nobody_is_told_is_in_the_statement(link: Link, house: House) -> None:
+    paid = await link.control.pay_key(ispb=ISPB, pix_key="a@b.example", amount=7_00, is_told=False)
+
+    [line] = await statement(link.provider)
+    assert (line.id, line.pix_key) == (paid.end_to_end_id, "a@b.example")
+    assert line.payer is not None
+    assert await owes_nothing(link.control)
+    assert house.notices == []
+
+
+async def test_a_line_can_be_missing_doubled_or_of_another_amount(link: Link) -> None:
+    paid = await link.control.pay_key(ispb=ISPB, pix_key="a@b.example", amount=7_00)
+    name = paid.end_to_end_id
+
+    async def with_fault(fault: StatementFault) -> list[int]:
+        await link.control.falsify(ispb=ISPB, line_id=name, fault=fault, amount=9_99)
+        return [amount for _, _, amount in await said_of(link)]
+
+    assert await with_fault(StatementFault.MISSING) == []
+    assert await with_fault(StatementFault.DOUBLED) == [7_00, 7_00]
+    assert await with_fault(StatementFault.AMOUNT) == [9_99]
+    assert await with_fault(StatementFault.NONE) == [7_00]
+    with pytest.raises(Refused, match="has not settled here"):
+        await link.control.falsify(ispb=OTHER_ISPB, line_id=name, fault=StatementFault.MISSING)
+
+
+async def test_a_long_statement_comes_in_pages(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statements, "LINES_PER_PAGE", 2)
+    for amount in range(1, 6):
+        await link.control.pay_key(ispb=ISPB, pix_key="a@b.example", amount=amount)
+
+    assert [amount for _, _, amount in await said_of(link)] == [1, 2, 3, 4, 5]
+    assert await statement(link.provider, datetime.now(UTC) + timedelta(seconds=1)) == []
+
+
+async def test_the_statement_is_for_its_customer_and_needs_a_signature(
+    port: int, link: Link
+) -> None:
+    await link.control.pay_key(ispb=ISPB, pix_key="a@b.example", amount=7_00)
+
+    with pytest.raises(Unavailable, match="401"):
+        await statement(provider_at(port, secret="another"))
+
+
+async def test_a_statement_survives_its_provider(house: House, tmp_path: Path) -> None:
+    async def told(*expected: str) -> list[tuple[Flow, str, int]]:
+        async with trio.open_nursery() as nursery:
+            port: int = await nursery.start(serve, house.config(tmp_path))
+            async with SimulatorControl.open(f"http://127.0.0.1:{port}") as control:
+                link = Link(provider_at(port), control)
+                if not expected:
+                    await link.order("returned@example.com")
+                    for is_told in (True, False):
+                        await control.pay_key(
+                            ispb=ISPB, pix_key="a@b.example", amount=7_00, is_told=is_told
+                        )
+                    await house.wait_for(3)
+                said = await said_of(link)
+            nursery.cancel_scope.cancel()
+        return said
+
+    before = await told()
+    assert len(before) == 4
+    assert await told("again") == before
 
 
 # In a process of its own.

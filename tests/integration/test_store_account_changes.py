@@ -12,6 +12,7 @@ from fluxiq.ports.accounts import AccountChanged, AccountFilter, AccountOpening
 from fluxiq.stores.account_changes import PostgresAccounts
 from fluxiq.stores.pool import Postgres
 from fluxiq.stores.store import PostgresStore
+from tests.support.seals import keyring
 from tests.support.store_records import (
     ACCOUNT,
     ISPB,
@@ -50,7 +51,7 @@ def postgres(opened: tuple[PostgresStore, Postgres]) -> Postgres:
 
 @pytest.fixture
 def accounts(postgres: Postgres) -> PostgresAccounts:
-    return PostgresAccounts(postgres, ISPB)
+    return PostgresAccounts(postgres, ISPB, keyring(ISPB))
 
 
 def opening(made: Account, *keys: PixKey, under: Idempotency | None = None) -> AccountOpening:

@@ -9,12 +9,16 @@ import trio
 from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.domain.records import Account
 from fluxiq.ports.event_log import Numbered, Unnumbered
+from fluxiq.ports.sealing import Place
 from fluxiq.stores.audit import PostgresAudit
 from fluxiq.stores.event_log import PostgresEventLog
 from fluxiq.stores.moved_accounts import moved_accounts
 from fluxiq.stores.pool import Postgres
+from fluxiq.stores.sealed import House
 from fluxiq.stores.store import PostgresStore
+from tests.support.seals import keyring
 from tests.support.store_records import (
+    ISPB,
     MERCHANT,
     account,
     charge_opening,
@@ -49,7 +53,7 @@ class Opened:
 @pytest.fixture
 async def opened(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[Opened]:
     async with open_store(asyncio_host, postgres_database) as (store, postgres):
-        yield Opened(store, postgres, PostgresEventLog(postgres))
+        yield Opened(store, postgres, PostgresEventLog(postgres, ISPB, keyring(ISPB)))
 
 
 async def test_events_are_numbered_from_one_in_their_order(opened: Opened) -> None:
@@ -97,8 +101,10 @@ async def test_many_who_number_at_once_leave_no_gap_and_no_number_twice(opened: 
 async def test_what_came_after_a_number_is_read_as_webhooks_carry_it(opened: Opened) -> None:
     events = await opened.happen(5)
     await opened.log.number(events)
+    sealer = keyring(ISPB)
     bodies = {
-        row["id"]: row["body"] for row in await fetch(opened.postgres, "SELECT * FROM events")
+        row["id"]: sealer.open(row["body"], Place("events", "body", row["id"]))
+        for row in await fetch(opened.postgres, "SELECT * FROM events")
     }
     assert await opened.log.after(MERCHANT, 2, 2) == [
         Numbered(3, bodies[events[2].event_id]),
@@ -117,7 +123,8 @@ async def test_whose_accounts_moved(opened: Opened) -> None:
     stranger = own.ledger_id + 1
 
     async def moved(merchants: list[str], ids: list[int], holds: list[int]) -> list[Account]:
-        return await opened.postgres.run(moved_accounts, merchants, ids, holds)
+        house = House(ISPB, keyring(ISPB))
+        return await opened.postgres.run(moved_accounts, house, merchants, ids, holds)
 
     assert [one.id for one in await moved([MERCHANT], [own.ledger_id, stranger], [])] == [own.id]
     assert await moved([OTHER], [own.ledger_id], []) == []

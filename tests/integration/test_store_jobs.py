@@ -16,7 +16,6 @@ from fluxiq.stores import job_queue
 from fluxiq.stores.jobs import PostgresJobs
 from fluxiq.stores.pool import Connection, Postgres
 from fluxiq.stores.statement import HAPPENED, Part, compose
-from fluxiq.stores.upkeep import PostgresUpkeep
 from tests.support.memory_jobs import MemoryJobs
 from tests.support.store_records import at, fetch, new_id, open_institution
 
@@ -536,21 +535,6 @@ async def test_keys_go_when_their_time_is_up_and_not_while_their_job_is_open(job
     assert await jobs.enqueue([new(unique_key="u"), new(unique_key="v")]) == [False, False]
     await jobs.prune(rules(at(0)), at(100), 10)
     assert await jobs.enqueue([new(unique_key="u"), new(unique_key="v")]) == [False, True]
-
-
-async def test_idempotency_keys_go_by_their_age_the_oldest_first(postgres: Postgres) -> None:
-    insert = (
-        "INSERT INTO idempotency_keys (merchant_id, key, digest, resource_id, created_at)"
-        " SELECT 'm', n::text, '', 'r', $1::timestamptz + n * interval '1 second'"
-        " FROM generate_series(1, 5) AS n RETURNING key"
-    )
-    await fetch(postgres, insert, at(0))
-    upkeep = PostgresUpkeep(postgres)
-
-    assert await upkeep.prune_idempotency_keys(at(4), 2) == 2
-    left = await fetch(postgres, "SELECT key FROM idempotency_keys ORDER BY key")
-    assert [one["key"] for one in left] == ["3", "4", "5"]
-    assert await upkeep.prune_idempotency_keys(at(4), 9) == 1
 
 
 # A claim that read the whole table would stall payments.

@@ -17,6 +17,7 @@ from fluxiq.stores.limits import PostgresLimits
 from fluxiq.stores.payments import PostgresPayments
 from fluxiq.stores.pool import Postgres
 from fluxiq.stores.store import PostgresStore
+from tests.support.seals import keyring
 from tests.support.store_records import (
     ACCOUNT,
     ISPB,
@@ -42,9 +43,11 @@ class House:
 
     def __init__(self, store: PostgresStore, postgres: Postgres) -> None:
         self.store, self.postgres = store, postgres
-        self.payments = PostgresPayments(postgres, ISPB, store)
-        self.elsewhere = PostgresPayments(postgres, ISPB, PostgresStore(postgres, ISPB))
-        self.limits = PostgresLimits(postgres, ISPB)
+        self.payments = PostgresPayments(postgres, ISPB, keyring(ISPB), store)
+        self.elsewhere = PostgresPayments(
+            postgres, ISPB, keyring(ISPB), PostgresStore(postgres, ISPB, keyring(ISPB))
+        )
+        self.limits = PostgresLimits(postgres, ISPB, keyring(ISPB))
 
     async def state(self, account_id: str = ACCOUNT) -> LimitsState:
         return (await self.limits.states([account_id]))[account_id]

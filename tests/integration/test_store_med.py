@@ -16,6 +16,7 @@ from fluxiq.stores.med import PostgresMed
 from fluxiq.stores.pool import Postgres
 from fluxiq.stores.refunds import PostgresRefunds
 from fluxiq.stores.store import PostgresStore
+from tests.support.seals import keyring
 from tests.support.store_records import (
     ACCOUNT,
     ISPB,
@@ -38,8 +39,8 @@ RETURN_ID = f"D{ISPB}20260304120000000000001"
 class House:
     def __init__(self, store: PostgresStore, postgres: Postgres) -> None:
         self.store, self.postgres = store, postgres
-        self.med = PostgresMed(postgres, ISPB)
-        self.refunds = PostgresRefunds(postgres, ISPB)
+        self.med = PostgresMed(postgres, ISPB, keyring(ISPB))
+        self.refunds = PostgresRefunds(postgres, ISPB, keyring(ISPB))
 
     async def report(self, **said: Any) -> MedReport:
         """About a receipt of its own; not on paper yet."""
@@ -192,6 +193,7 @@ async def test_its_refund_is_on_paper_once(house: House) -> None:
         stage=PayoutStage.CREATED,
         created_at=NOW,
         updated_at=NOW,
+        med_report_id=made.id,
     )
     for _ in range(2):
         await house.med.open_refund(made, refund)

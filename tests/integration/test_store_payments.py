@@ -5,17 +5,20 @@ from typing import Any
 
 import pytest
 import trio
+from msgspec.structs import replace
 
 from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.domain.records import ApiKey, Charge, ChargeStatus, PayoutStage, ReceiptReason
-from fluxiq.errors import Unavailable
+from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports import Differs, Fresh, Idempotency, Page, Replay, Running
-from fluxiq.ports.api_keys import KeyOpening
+from fluxiq.ports.api_keys import KeyOpening, KeyRotation
+from fluxiq.ports.jobs import NewJob
 from fluxiq.ports.payments import ChargeCancelling, ChargesWanted, NotPending, PayoutsWanted
 from fluxiq.stores.api_keys import PostgresApiKeys
 from fluxiq.stores.payments import PostgresPayments
 from fluxiq.stores.pool import Connection, Postgres
 from fluxiq.stores.store import PostgresStore
+from tests.support.seals import keyring
 from tests.support.store_records import (
     ACCOUNT,
     ISPB,
@@ -47,8 +50,8 @@ class House:
 
     def __init__(self, store: PostgresStore, postgres: Postgres) -> None:
         self.store, self.postgres = store, postgres
-        self.payments = PostgresPayments(postgres, ISPB, store)
-        self.keys = PostgresApiKeys(postgres)
+        self.payments = PostgresPayments(postgres, ISPB, keyring(ISPB), store)
+        self.keys = PostgresApiKeys(postgres, ISPB, keyring(ISPB))
 
     async def charge(self, **said: Any) -> Charge:
         made = charge(**said)
@@ -219,6 +222,32 @@ def _fields(made: Charge) -> dict[str, Any]:
 
 
 class TestCancelling:
+    async def test_what_is_left_to_be_done_is_enqueued_once_and_only_if_it_was_cancelled(
+        self, house: House
+    ) -> None:
+        made = await house.charge()
+        job = NewJob(
+            id=new_id("job"),
+            kind="charges.close_location",
+            version=1,
+            args={"txid": made.txid},
+            created_at=at(0),
+            run_at=at(0),
+            priority=5,
+            attempts_max=3,
+            unique_key=made.id,
+        )
+        asked = replace(cancelling(made), jobs=(job,))
+        assert await house.payments.cancel_charge(asked) == Fresh()
+        assert await house.payments.cancel_charge(asked) == NotPending(ChargeStatus.CANCELLED)
+        assert await house.count("jobs") == 1
+
+        over = await house.charge(status=ChargeStatus.EXPIRED)
+        other = replace(job, id=new_id("job"), unique_key=over.id)
+        late = replace(cancelling(over), jobs=(other,))
+        assert await house.payments.cancel_charge(late) == NotPending(ChargeStatus.EXPIRED)
+        assert await house.count("jobs") == 1
+
     async def test_a_pending_charge_is_cancelled_told_and_audited(self, house: House) -> None:
         made = await house.charge()
         assert await house.payments.cancel_charge(cancelling(made)) == Fresh()
@@ -327,3 +356,69 @@ class TestApiKeys:
         assert found is not None
         assert found.revoked_at == at(2)
         assert await house.count("audit_trail", "action = 'api_key.revoked'") == 1
+
+    async def test_everything_about_a_key_is_kept(self, house: House) -> None:
+        key = api_key(is_test=True, networks=("203.0.113.0/24", "::/0"), owner_id="usr_1")
+        await house.keys.open_key(opened(key))
+        assert await house.store.find_api_key(key.key_hash) == key
+        assert await house.keys.find_key(MERCHANT, key.id) == key
+        assert await house.keys.find_key(OTHER, key.id) is None
+
+    async def test_a_key_takes_the_place_of_another_one_on_paper(self, house: House) -> None:
+        old, new = api_key(), api_key(created_at=at(10))
+        await house.keys.open_key(opened(old))
+        wanted = KeyRotation(opening=opened(new), replaces=old.id, until=at(70))
+        assert await house.keys.rotate_key(wanted) == Fresh()
+
+        ended = replace(old, replaced_by=new.id, expires_at=at(70))
+        assert await house.keys.find_key(MERCHANT, old.id) == ended
+        assert await house.keys.find_key(MERCHANT, new.id) == new
+        lines = "action = 'api_key.replaced' AND actor = 'key_maker' AND before <> digest"
+        assert await house.count("audit_trail", lines) == 1
+
+    async def test_of_twenty_rotations_at_once_one_happens(self, house: House) -> None:
+        old, refused = api_key(), []
+        await house.keys.open_key(opened(old))
+
+        async def rotate() -> None:
+            new = api_key(created_at=at(10))
+            try:
+                await house.keys.rotate_key(
+                    KeyRotation(opening=opened(new), replaces=old.id, until=at(10))
+                )
+            except Refused as error:
+                refused.append(error.code)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(20):
+                nursery.start_soon(rotate)
+        assert refused == ["api_key_over"] * 19
+        assert await house.count("api_keys") == 2
+        assert await house.count("api_keys", "revoked_at IS NOT NULL") == 1
+
+    async def test_a_rotation_that_was_refused_used_up_no_idempotency_key(
+        self, house: House
+    ) -> None:
+        new = api_key(created_at=at(10))
+        wanted = KeyRotation(opening=opened(new, idempotency("k")), replaces="key_0", until=at(70))
+        with pytest.raises(Refused):
+            await house.keys.rotate_key(wanted)
+        assert await house.count("idempotency_keys") == 0
+        assert await house.count("api_keys") == 0
+
+    async def test_dead_keys_are_those_revoked_and_those_over(self, house: House) -> None:
+        lives, over, revoked = api_key(), api_key(expires_at=at(5)), api_key()
+        for key in (lives, over, revoked):
+            await house.keys.open_key(opened(key))
+        await house.keys.revoke_key(MERCHANT, revoked.id, "key_maker", at(1))
+        asked = [lives.id, over.id, revoked.id, "key_nothing"]
+        assert await house.keys.dead_keys(asked, at(4)) == {revoked.id}
+        assert await house.keys.dead_keys(asked, at(5)) == {over.id, revoked.id}
+
+    async def test_the_last_use_is_the_latest_that_was_noted(self, house: House) -> None:
+        key = api_key()
+        await house.keys.open_key(opened(key))
+        assert await house.keys.last_uses([key.id]) == {}
+        for minute in (1, 3, 2):
+            await house.keys.note_uses({key.id: at(minute * 60), "key_gone": at(0)})
+        assert await house.keys.last_uses([key.id, "key_gone"]) == {key.id: at(180)}

@@ -16,6 +16,7 @@ import fluxiq.stores
 from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.stores.payments import PostgresPayments
 from fluxiq.stores.pool import Connection, Postgres
+from tests.support.seals import keyring
 from tests.support.store_records import ISPB, open_store, payout, payout_opening
 
 # Of a few rows, whatever happens.
@@ -44,7 +45,7 @@ async def young(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncItera
 async def unanalysed(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[Postgres]:
     """Payouts have come, and no autovacuum yet that would tell the planner of them."""
     async with open_store(asyncio_host, postgres_database) as (store, postgres):
-        payments = PostgresPayments(postgres, ISPB, store)
+        payments = PostgresPayments(postgres, ISPB, keyring(ISPB), store)
         await payments.open_payouts([payout_opening(payout()) for _ in range(MANY)])
         yield postgres
 
@@ -56,11 +57,19 @@ def statements() -> dict[str, str]:
         for one in pkgutil.iter_modules(fluxiq.stores.__path__)
     ]
     return {
-        f"{module}.{name}": said
+        name: said
         for module, content in modules
-        for name, said in vars(content).items()
-        if isinstance(said, str) and said.lstrip().startswith("WITH ") and "{" not in said
+        for key, value in vars(content).items()
+        for name, said in named(f"{module}.{key}", value)
+        if said.lstrip().startswith("WITH ") and "{" not in said
     }
+
+
+def named(name: str, value: object) -> list[tuple[str, str]]:
+    """A text, or the texts of a table, each with its name."""
+    if isinstance(value, Mapping):
+        return [one for key, text in value.items() for one in named(f"{name}[{key}]", text)]
+    return [(name, value)] if isinstance(value, str) else []
 
 
 async def plans_kept(connection: Connection) -> dict[str, Plan]:

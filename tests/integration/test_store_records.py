@@ -14,6 +14,7 @@ from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports import Differs, Fresh, Opening, Page, Replay, Running
 from fluxiq.stores.pool import Postgres
 from fluxiq.stores.store import PostgresStore
+from tests.support.seals import keyring
 from tests.support.store_records import (
     ACCOUNT,
     ISPB,
@@ -461,7 +462,7 @@ async def test_of_50_identical_payouts_at_once_one_is_fresh(
 async def test_two_stores_at_once_make_one_payout_of_a_key(
     postgres: Postgres,
 ) -> None:
-    stores = [PostgresStore(postgres, ISPB) for _ in range(8)]
+    stores = [PostgresStore(postgres, ISPB, keyring(ISPB)) for _ in range(8)]
     under = [idempotency() for _ in range(20)]
     wanted = [(store, one) for store in stores for one in under]
 

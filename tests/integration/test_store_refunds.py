@@ -32,6 +32,7 @@ from fluxiq.ports.refunds import (
 from fluxiq.stores.pool import Postgres
 from fluxiq.stores.refunds import PostgresRefunds
 from fluxiq.stores.store import PostgresStore
+from tests.support.seals import keyring
 from tests.support.store_records import (
     ACCOUNT,
     ISPB,
@@ -63,7 +64,7 @@ class House:
     def __init__(self, store: PostgresStore, postgres: Postgres) -> None:
         self.store = store
         self.postgres = postgres
-        self.refunds = PostgresRefunds(postgres, ISPB)
+        self.refunds = PostgresRefunds(postgres, ISPB, keyring(ISPB))
         self.ledger = PostgresLedger(postgres, LEDGER)
         self.customer = account().ledger_id
 
@@ -392,6 +393,7 @@ async def test_the_books_balance_while_limits_are_held_and_after(house: House) -
     assert all(one.stands for one in await house.ledger.create_transfers(list(chain)))
     held = await house.store.prove_books()
     assert (held.debits_pending, held.credits_pending) == (80_00, 80_00)
+    assert (held.refunds_open, held.refunds_by_stage) == (1, {"held": 1})
 
     post = refund_postings.refund_post(ISPB, LEDGER, made)
     assert all(one.stands for one in await house.ledger.create_transfers(list(post)))
@@ -401,6 +403,8 @@ async def test_the_books_balance_while_limits_are_held_and_after(house: House) -
     assert not [line for line in books.mismatches if made.id in line]
     assert books.debits_posted == books.credits_posted
     assert (books.debits_pending, books.credits_pending) == (0, 0)
+    assert (books.refunds_open, books.refunds_by_stage) == (0, {"confirmed": 1})
+    assert books.payouts_open == 0
 
 
 # Payouts that come back

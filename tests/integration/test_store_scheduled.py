@@ -18,6 +18,7 @@ from fluxiq.stores.limits import PostgresLimits
 from fluxiq.stores.pool import Postgres
 from fluxiq.stores.scheduled import PostgresScheduled
 from fluxiq.stores.store import PostgresStore
+from tests.support.seals import keyring
 from tests.support.store_records import (
     ACCOUNT,
     ISPB,
@@ -40,8 +41,8 @@ DAY = date(2026, 3, 10)
 class House:
     def __init__(self, store: PostgresStore, postgres: Postgres) -> None:
         self.store, self.postgres = store, postgres
-        self.scheduled = PostgresScheduled(postgres, ISPB)
-        self.limits = PostgresLimits(postgres, ISPB)
+        self.scheduled = PostgresScheduled(postgres, ISPB, keyring(ISPB))
+        self.limits = PostgresLimits(postgres, ISPB, keyring(ISPB))
 
     async def schedule(self, under: Idempotency | None = None) -> Payout:
         made = payout(stage=PayoutStage.SCHEDULED, scheduled_for=DAY)

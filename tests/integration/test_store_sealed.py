@@ -152,7 +152,8 @@ async def test_the_same_look_finds_what_is_plain(house: LivedIn) -> None:
 async def test_every_sealed_column_was_written_and_opens(house: LivedIn) -> None:
     opened = await house.opened()
     written = {what for what, _ in opened}
-    elsewhere = {"users", "infractions", "dead_letters", "erasures"}  # their own tests write and read these
+    # Their own tests write and read these.
+    elsewhere = {"users", "infractions", "dead_letters", "erasures"}
     people = {column.what for column in SEALED if column.table not in elsewhere}
     assert written >= people
     assert any(PAYER.name.encode() in plain for plain in opened.values())

@@ -21,6 +21,7 @@ from fluxiq.stores.pool import Connection, Postgres
 from fluxiq.stores.statements import PostgresStatements
 from fluxiq.stores.store import PostgresStore
 from fluxiq.stores.transfers import PostgresTransfers
+from tests.support.seals import keyring
 from tests.support.store_records import (
     ACCOUNT,
     ISPB,
@@ -50,7 +51,7 @@ class House:
         self.postgres = postgres
         self.ledger = PostgresLedger(postgres, LEDGER)
         self.statements = PostgresStatements(postgres, ISPB)
-        self.transfers = PostgresTransfers(postgres, ISPB)
+        self.transfers = PostgresTransfers(postgres, ISPB, keyring(ISPB))
 
     async def open(self) -> None:
         await self.store.add_account(account(OTHER_ACCOUNT), [], event("account.created"))

@@ -12,6 +12,7 @@ from fluxiq.ledgers.postgres import PostgresLedger
 from fluxiq.stores.store import PostgresStore
 from fluxiq.stores.transfer_proof import TransferEvidence, judge_transfer
 from fluxiq.stores.transfers import PostgresTransfers
+from tests.support.seals import keyring
 from tests.support.store_records import ISPB, account, event, new_end_to_end_id, open_store
 from tests.support.transfer_records import (
     CHECKER,
@@ -84,7 +85,10 @@ def test_what_the_ledger_did_a_moment_ago_may_not_be_on_paper_yet() -> None:
 async def store(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[PostgresStore]:
     """With a transfer of every end, each as the ledger has it."""
     async with open_store(asyncio_host, postgres_database) as (store, postgres):
-        ledger, transfers = PostgresLedger(postgres, LEDGER), PostgresTransfers(postgres, ISPB)
+        ledger, transfers = (
+            PostgresLedger(postgres, LEDGER),
+            PostgresTransfers(postgres, ISPB, keyring(ISPB)),
+        )
         await store.add_account(account(OTHER_ACCOUNT), [], event("account.created"))
         customers = [postings.customer_account(one, LEDGER) for one in (SOURCE, DESTINATION)]
         await ledger.create_accounts([*postings.house_accounts(ISPB, LEDGER), *customers])

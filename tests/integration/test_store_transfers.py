@@ -14,17 +14,22 @@ from fluxiq.domain.transfer import BookTransfer, FailureCode, TransferLifeStatus
 from fluxiq.ports import Differs, Fresh, Page, Replay, Running
 from fluxiq.ports.transfers import TransferFilter
 from fluxiq.stores.pool import Postgres
+from fluxiq.stores.store import PostgresStore
 from fluxiq.stores.transfers import PostgresTransfers
+from tests.support.seals import keyring
 from tests.support.store_records import (
     ACCOUNT,
     ISPB,
     MERCHANT,
     NOW,
     account,
+    add_endpoint,
     at,
+    endpoint,
     event,
     fetch,
     idempotency,
+    merchant,
     open_store,
 )
 from tests.support.transfer_records import (
@@ -41,18 +46,31 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 S = TransferStage
 FIRST = Page(number=1, size=10)
+PAYEE = "mch_00000000000000000000000009"
 
 
 @pytest.fixture
-async def postgres(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[Postgres]:
-    async with open_store(asyncio_host, postgres_database) as (store, opened):
+async def opened(
+    asyncio_host: AsyncioHost, postgres_database: str
+) -> AsyncIterator[tuple[PostgresStore, Postgres]]:
+    async with open_store(asyncio_host, postgres_database) as (store, postgres):
         await store.add_account(account(OTHER_ACCOUNT), [], event("account.created"))
-        yield opened
+        yield store, postgres
+
+
+@pytest.fixture
+def store(opened: tuple[PostgresStore, Postgres]) -> PostgresStore:
+    return opened[0]
+
+
+@pytest.fixture
+def postgres(opened: tuple[PostgresStore, Postgres]) -> Postgres:
+    return opened[1]
 
 
 @pytest.fixture
 def transfers(postgres: Postgres) -> PostgresTransfers:
-    return PostgresTransfers(postgres, ISPB)
+    return PostgresTransfers(postgres, ISPB, keyring(ISPB))
 
 
 async def all_at_once(
@@ -129,6 +147,31 @@ async def test_fifty_equal_requests_at_once_make_one_transfer(
     assert await audit(postgres) == [(MAKER, "transfer.created")]
 
 
+async def test_both_merchants_are_told_and_each_of_their_endpoints_owed(
+    store: PostgresStore, transfers: PostgresTransfers, postgres: Postgres
+) -> None:
+    await store.add_merchant(merchant(PAYEE))
+    payers, payees = endpoint(), endpoint(merchant_id=PAYEE)
+    for hook in (payers, payees):
+        await add_endpoint(store, hook)
+    made = transfer()
+    await transfers.open(opening(made))
+    said = [event("transfer.completed"), event("transfer.completed", merchant_id=PAYEE)]
+    end = moved(made, S.COMPLETED, events=tuple(said))
+    first, again = await transfers.move(end), await transfers.move(end)
+
+    assert first.happened
+    assert set(first.endpoint_ids) == {payers.id, payees.id}
+    assert (again.happened, again.endpoint_ids) == (False, ())
+    rows = await fetch(postgres, "SELECT event_id, endpoint_id FROM deliveries")
+    owed = {(row["event_id"], row["endpoint_id"]) for row in rows}
+    assert owed == {(said[0].id, payers.id), (said[1].id, payees.id)}
+    told = await fetch(postgres, "SELECT subject FROM outbox WHERE subject LIKE '%.events.%'")
+    assert {f"FLUXIQ.{ISPB}.events.{one}" for one in (MERCHANT, PAYEE)} <= {
+        row["subject"] for row in told
+    }
+
+
 async def test_a_change_leaves_its_audit_line_and_its_event_once(
     transfers: PostgresTransfers, postgres: Postgres
 ) -> None:
@@ -146,12 +189,12 @@ async def test_of_many_who_decide_at_once_one_does(
 ) -> None:
     made = to_approve()
     await transfers.open(opening(made))
-    await transfers.move(moved(made, S.PENDING, event=None))
+    await transfers.move(moved(made, S.PENDING, events=()))
     pending = await transfers.find(made.id)
     assert pending is not None
 
     changes = [
-        moved(pending, stage, event=None, decided_by=f"{CHECKER}{number}", actor=CHECKER)
+        moved(pending, stage, events=(), decided_by=f"{CHECKER}{number}", actor=CHECKER)
         for number in range(10)
         for stage in (S.APPROVED, S.DECLINED)
     ]
@@ -168,10 +211,10 @@ async def test_a_pending_transfer_keeps_its_answer_when_it_is_decided(
     """A replay gets the original response, whatever became of the transfer since."""
     made, key = to_approve(), idempotency()
     await transfers.open(opening(made, key))
-    await transfers.move(moved(made, S.PENDING, event=None, response=b"pending"))
+    await transfers.move(moved(made, S.PENDING, events=(), response=b"pending"))
     pending = await transfers.find(made.id)
     assert pending is not None
-    await transfers.move(moved(pending, S.APPROVED, event=None, decided_by=CHECKER))
+    await transfers.move(moved(pending, S.APPROVED, events=(), decided_by=CHECKER))
 
     assert await transfers.open(opening(transfer(), key)) == Replay(False, b"pending")
 
@@ -179,14 +222,14 @@ async def test_a_pending_transfer_keeps_its_answer_when_it_is_decided(
 async def test_the_schema_itself_keeps_makers_from_deciding(transfers: PostgresTransfers) -> None:
     made = to_approve()
     await transfers.open(opening(made))
-    await transfers.move(moved(made, S.PENDING, event=None))
+    await transfers.move(moved(made, S.PENDING, events=()))
     pending = await transfers.find(made.id)
     assert pending is not None
 
     with pytest.raises(asyncpg.CheckViolationError, match="maker_is_not_checker"):
-        await transfers.move(moved(pending, S.APPROVED, event=None, decided_by=MAKER))
+        await transfers.move(moved(pending, S.APPROVED, events=(), decided_by=MAKER))
     with pytest.raises(asyncpg.CheckViolationError, match="only_what_was_decided"):
-        await transfers.move(moved(pending, S.APPROVED, event=None))
+        await transfers.move(moved(pending, S.APPROVED, events=()))
     assert await stage_of(transfers, made) is S.PENDING
 
 
@@ -197,7 +240,7 @@ async def test_what_a_crash_left_is_found_and_what_waits_for_a_person_is_not(
     for one in (created, done, pending):
         await transfers.open(opening(one))
     await transfers.move(moved(done, S.COMPLETED))
-    await transfers.move(moved(pending, S.PENDING, event=None))
+    await transfers.move(moved(pending, S.PENDING, events=()))
 
     assert await transfers.unfinished(at(60), 10) == [created]
     assert await transfers.unfinished(NOW, 10) == []
@@ -205,7 +248,7 @@ async def test_what_a_crash_left_is_found_and_what_waits_for_a_person_is_not(
     [overdue] = await transfers.overdue(NOW + timedelta(hours=1), 10)
     assert overdue.id == pending.id
 
-    declined = moved(overdue, S.DECLINED, event=None)
+    declined = moved(overdue, S.DECLINED, events=())
     await transfers.move(declined)
     assert await transfers.overdue(NOW + timedelta(hours=2), 10) == []
     assert [one.id for one in await transfers.unfinished(at(60), 10)] == [created.id, pending.id]

@@ -32,6 +32,7 @@ from fluxiq.ports.webhooks import (
 from fluxiq.stores.pool import Postgres
 from fluxiq.stores.webhooks import PostgresWebhooks
 from tests.support.memory_webhooks import MemoryWebhooks
+from tests.support.seals import keyring
 from tests.support.store_records import (
     ISPB,
     MERCHANT,
@@ -55,7 +56,7 @@ async def postgres_webhooks(
     asyncio_host: AsyncioHost, postgres_database: str
 ) -> AsyncIterator[tuple[PostgresWebhooks, Postgres]]:
     async with open_store(asyncio_host, postgres_database) as (_, postgres):
-        yield PostgresWebhooks(postgres, ISPB), postgres
+        yield PostgresWebhooks(postgres, ISPB, keyring(ISPB)), postgres
 
 
 @pytest.fixture(params=["postgres", "memory"])
@@ -66,7 +67,7 @@ async def webhooks(request: pytest.FixtureRequest, asyncio_host: AsyncioHost) ->
         return
     url = request.getfixturevalue("postgres_database")
     async with open_store(asyncio_host, url) as (_, postgres):
-        yield PostgresWebhooks(postgres, ISPB)
+        yield PostgresWebhooks(postgres, ISPB, keyring(ISPB))
 
 
 def asked(seconds: float = 0, key: str = "", body: bytes = b"", response: bytes = b"") -> Asked:

@@ -35,12 +35,16 @@ class House:
 
     def __init__(self, sink: Sink) -> None:
         self.sink, self.webhooks = sink, MemoryWebhooks()
-        self.hub = Hub(Metrics(process=False).connections)
+        self.metrics = Metrics(process=False)
+        self.hub = Hub(self.metrics.connections)
         webhooks = msgspec.structs.replace(config.load({}).webhooks, breaker_pause_seconds=0.2)
         settings = SimpleNamespace(webhooks=webhooks)
         clock = SimpleNamespace(now=lambda: datetime.now(UTC))
         self.branch = Branch(
-            platform=cast("Any", SimpleNamespace(settings=settings, clock=clock, hub=self.hub)),
+            platform=cast(
+                "Any",
+                SimpleNamespace(settings=settings, clock=clock, hub=self.hub, metrics=self.metrics),
+            ),
             institution=cast("Any", SimpleNamespace(ispb=ISPB)),
         )
         self.bell = CourierBell(self.branch)
@@ -75,6 +79,10 @@ class House:
         )
         self.bell.ring(self.webhooks.owe(event, msgspec.json.encode(event), None))
         return event.id
+
+    def counted(self, name: str, **labels: str) -> float:
+        said = {"institution": ISPB} | labels
+        return self.metrics.registry.get_sample_value(name, said) or 0.0
 
     async def edit(self, name: str, change: Edited | Rotated) -> None:
         asked = Asked(merchant_id="mch_1", at=datetime.now(UTC))
@@ -215,6 +223,35 @@ async def test_whoever_watches_deliveries_hears_how_each_attempt_ended() -> None
         204,
     )
     assert delivered["id"] == failed["id"]
+
+
+async def test_attempts_are_counted_by_how_they_ended_and_deliveries_timed() -> None:
+    async with opened() as (house, _):
+        house.sink.fail(1)
+        house.add("whk_1", house.sink.url)
+        told = house.tell()
+        await until(lambda: told in house.sink.told)
+        name = "fluxiq_webhook_attempts_total"
+        await until(lambda: house.counted(name, outcome="delivered", answer="2xx") == 1)
+
+        assert house.counted(name, outcome="retrying", answer="5xx") == 1
+        assert house.counted("fluxiq_webhook_attempt_duration_seconds_count") == 2
+        assert house.counted("fluxiq_webhook_latency_seconds_count") == 1
+        waited = house.counted("fluxiq_webhook_latency_seconds_sum")
+        assert 4.0 < waited < SECONDS_MAX, "the second attempt comes 5 s after the first"
+
+
+async def test_endpoints_that_are_left_alone_are_counted_until_they_are_well_or_gone() -> None:
+    breakers = "fluxiq_webhook_breakers_open"
+    async with opened() as (house, _):
+        house.sink.fail(1_000)
+        house.add("whk_1", house.sink.url)
+        for _ in range(10):
+            house.tell()
+        await until(lambda: house.counted(breakers) == 1)
+
+        await house.edit("whk_1", Edited(enabled=False))
+        await until(lambda: house.counted(breakers) == 0)
 
 
 async def next_frame(client: LiveClient) -> Any:

@@ -58,7 +58,8 @@ async def _until_calm(house: House, books: dict[str, Postgres], seconds_max: flo
 async def _verdict(house: House, books: dict[str, Postgres], storm: Storm) -> None:
     provider = Provider.read(house.platform.data_dir)
     for ispb, login in house.platform.logins.items():
-        assert await judge(books[ispb], provider, storm, login) == []
+        data_dir = house.platform.data_dir
+        assert await judge(books[ispb], data_dir, provider, storm, login) == []
 
         async with Merchant.open(house.platform.addresses.api, login) as merchant:
             balance = await merchant.api.accounts.balance(login.account_id)

@@ -63,21 +63,31 @@ from fluxiq.ports import (
 from fluxiq.services.anti_scan import AntiScan, anti_scan_size
 from fluxiq.services.authenticate import last_characters, new_key
 from fluxiq.services.kept_answers import KeptAnswers
+from fluxiq.services.passwords import Passwords
 from fluxiq.services.recent import Recent
 from fluxiq.services.tenant import Tenant
 from fluxiq.telemetry.metrics import Metrics
 from tests.support.memory import MemoryStore
 from tests.support.memory_accounts import MemoryAccounts, MemoryStatements
+from tests.support.memory_admission import MemoryAdmission
+from tests.support.memory_audit import KEY, MemoryAuditChain
+from tests.support.memory_backlogs import MemoryBacklogs
 from tests.support.memory_dead_letters import MemoryDeadLetters, no_holds
-from tests.support.memory_jobs import MemoryJobs, MemoryUpkeep
+from tests.support.memory_infractions import no_infractions
+from tests.support.memory_jobs import MemoryJobs, MemoryRemovals, MemoryUpkeep
 from tests.support.memory_limits import MemoryLimitRows, MemoryLimits
 from tests.support.memory_live import MemoryAudit, MemoryEventLog, MemoryNotices, MemoryTables
 from tests.support.memory_med import MemoryMed
 from tests.support.memory_payments import MemoryApiKeys
+from tests.support.memory_people import MemoryPeople
+from tests.support.memory_reconciliation import MemoryReconciliation
 from tests.support.memory_refunds import MemoryRefunds
 from tests.support.memory_scheduled import MemoryScheduled
+from tests.support.memory_sealing import sealing_desk
 from tests.support.memory_transfers import MemoryTransfers
+from tests.support.memory_users import MemoryUsers, access_tokens, cheap
 from tests.support.memory_webhooks import MemoryAddresses, MemoryWebhooks
+from tests.support.seals import keyring
 from tests.support.twin_payments import TwinPayments
 
 ISPB = "12345678"
@@ -205,6 +215,8 @@ class TwinLedger:
 
 class TwinProvider:
     """Signs with HMAC-SHA256 over the body, in hexadecimal; knows one recipient."""
+
+    offers_locations = False
 
     async def look_up(self, key: str) -> Recipient | None:
         await trio.lowlevel.checkpoint()
@@ -403,10 +415,13 @@ class World:
             ISPB, ModelLedger(1), MemoryStore(ISPB, ModelLedger(1)), self.transfers
         )
         self.payments = TwinPayments(self.store)
+        self.users = MemoryUsers(self.store.merchants)
         self.relay, self.couriers = TwinBell(), TwinBell()
         self.events, self.audit = MemoryEventLog(), MemoryAudit()
+        self.audit_chain = MemoryAuditChain()
         self.tables, self.notices = MemoryTables(), MemoryNotices()
         self.webhooks, self.addresses = MemoryWebhooks(), MemoryAddresses()
+        self.admission = MemoryAdmission()
         self.hub = Hub(self.metrics.connections, queue_size=4, clients_max=2)
         self.pings: dict[str, Any] = {}
         self.tenant = self._tenant()
@@ -490,22 +505,36 @@ class World:
             med=MemoryMed(
                 MemoryStore(ISPB, ModelLedger(1)), MemoryRefunds(MemoryStore(ISPB, ModelLedger(1)))
             ),
+            infractions=no_infractions(ISPB),
             scheduled=MemoryScheduled(MemoryStore(ISPB, ModelLedger(1)), self.jobs),
             payout_limits=MemoryLimits(
                 MemoryLimitRows(), self.store.accounts, self.store.merchants
             ),
             refunds=MemoryRefunds(MemoryStore(ISPB, ModelLedger(1))),
             api_keys=MemoryApiKeys(self.store.keys),
+            users=self.users,
+            sessions=self.users.sessions,
+            passwords=Passwords(self.settings.identity),
+            tokens=access_tokens(ISPB, self.settings.identity),
             ledger=self.ledger,  # type: ignore[arg-type]
+            admission=self.admission,
             jobs=self.jobs,
             upkeep=MemoryUpkeep(MemoryStore(ISPB, ModelLedger(1))),
+            people=MemoryPeople(),
+            removals=MemoryRemovals(),
+            reconciliation=MemoryReconciliation(
+                MemoryStore(ISPB, ModelLedger(1)), MemoryRefunds(MemoryStore(ISPB, ModelLedger(1)))
+            ),
             dead_letters=MemoryDeadLetters(MemoryStore(ISPB, ModelLedger(1))),
             holds=no_holds(),
+            backlogs=MemoryBacklogs(self.webhooks, list),
             workers=TwinBell(),  # type: ignore[arg-type]
             cache=self.cache,
             kept_answers=KeptAnswers(self.cache, b"pepper", trio.current_time),
             live_data=RedisLiveData(self.tables, self.clock, trio.current_time, self.notices),
             audit=self.audit,
+            audit_chain=self.audit_chain,
+            audit_key=KEY,
             events=self.events,
             anti_scan=AntiScan(self.cache, anti_scan_size(self.settings.directory), lambda: 0.0),
             providers={PROVIDER: TwinProvider()},  # type: ignore[dict-item]
@@ -515,9 +544,12 @@ class World:
             couriers=self.couriers,  # type: ignore[arg-type]
             webhooks=self.webhooks,
             addresses=self.addresses,
+            sealer=keyring(ISPB),
+            sealing=sealing_desk(),
             pepper=b"pepper",
             # A test changes its mind between two requests: nothing is remembered.
             recent_keys=Recent(0.0, lambda: 0.0),
+            recent_sessions=Recent(0.0, lambda: 0.0),
             recent_accounts=Recent(0.0, lambda: 0.0),
             recent_limits=Recent(0.0, lambda: 0.0),
             recent_payees=Recent(0.0, lambda: 0.0),
@@ -558,6 +590,7 @@ def _settings(http: Mapping[str, Any], limits: Mapping[str, int]) -> config.Sett
     defaults = {"port": 0, "body_bytes_max": 4096}
     return msgspec.structs.replace(
         loaded,
+        identity=cheap(loaded.identity),
         http=msgspec.structs.replace(loaded.http, **(defaults | dict(http))),
         limits=msgspec.structs.replace(loaded.limits, **limits),
     )

@@ -59,6 +59,15 @@ class Authority:
         file.write_bytes(self.pem)
         return str(file)
 
+    def itself(self) -> Issued:
+        """The authority's own certificate, as somebody shows it who has no other: self-signed."""
+        return Issued(
+            certificate=self.certificate,
+            chain=self.pem,
+            key=self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+            locked_key=b"",
+        )
+
     def issue(
         self, name: str, *, host: str | None = None, since: float = -1, until: float = 365
     ) -> Issued:

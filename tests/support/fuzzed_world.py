@@ -20,6 +20,7 @@ from fluxiq.settings import Settings
 from fluxiq.telemetry.metrics import Metrics
 from tests.support.api_twin import TwinTenants
 from tests.support.api_world import ApiWorld
+from tests.support.memory_users import add_person
 from tests.support.memory_world import ISPB, LINK
 from tests.support.served_world import Told, run_in_thread
 
@@ -30,11 +31,14 @@ FUNDS: Final = 1_000_000_00
 
 @dataclass(frozen=True)
 class Fuzzed:
-    """Where it is served, a key that may do everything, and ids of what is there."""
+    """Where it is served, a key that may do everything, ids of what is there, and what an owner
+    says to log in.
+    """
 
     url: str
     key: str
     ids: dict[str, str]
+    owner: dict[str, str]
 
 
 @contextmanager
@@ -50,7 +54,22 @@ async def _serve(told: Told[Fuzzed]) -> None:
     settings = _uncounted(api.world.tenant.settings)
     api.world.tenant = replace(api.world.tenant, settings=settings)
     hub, app = _app(api, settings)
+    twin = api.world
+    owner = {"document": "52998224725", "password": "um tigre, dois tigres"}
+    # Whom the fuzz names, and changes: not the one who logs in.
+    _, user = [
+        await add_person(
+            twin.users,
+            twin.tenant.passwords,
+            document,
+            owner["password"],
+            twin.clock.now(),
+            merchant_id=twin.merchant_id,
+        )
+        for document in (owner["document"], "39053344705")
+    ]
     ids = {
+        "user_id": user.id,
         "ispb": ISPB,
         "provider": LINK,
         "merchant_id": api.world.merchant_id,
@@ -62,7 +81,7 @@ async def _serve(told: Told[Fuzzed]) -> None:
                 app, settings.http, on_stopping=hub.close, task_status=task_status
             )
         )
-        told(Fuzzed(f"http://{host}:{port}", api.key("*", *known_permissions()), ids))
+        told(Fuzzed(f"http://{host}:{port}", api.key("*", *known_permissions()), ids, owner))
 
 
 def _app(api: ApiWorld, settings: Settings) -> tuple[Hub, QuartTrio]:
@@ -81,13 +100,17 @@ def _app(api: ApiWorld, settings: Settings) -> tuple[Hub, QuartTrio]:
 
 
 def _uncounted(settings: Settings) -> Settings:
-    """On any free port, and with limits that nobody reaches."""
+    """On any free port, and with limits that nobody reaches: wrong passwords are drawn as well."""
     limits: dict[str, Any] = {
         name: UNCOUNTED
         for name in settings.limits.__struct_fields__
         if name.endswith("_per_minute")
     }
     http = msgspec.structs.replace(settings.http, port=0, body_bytes_max=BODY_BYTES_MAX)
+    identity = msgspec.structs.replace(settings.identity, lock_after_failures=UNCOUNTED)
     return msgspec.structs.replace(
-        settings, http=http, limits=msgspec.structs.replace(settings.limits, **limits)
+        settings,
+        identity=identity,
+        http=http,
+        limits=msgspec.structs.replace(settings.limits, **limits),
     )

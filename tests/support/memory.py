@@ -96,6 +96,7 @@ class MemoryStore:
         self.charges: dict[str, Charge] = {}
         self.receipts: dict[str, Receipt] = {}
         self.payouts_by_id: dict[str, Payout] = {}
+        self.refunds_by_id: dict[str, Refund] = {}  # `memory_refunds` keeps them
         self.limits = MemoryLimitRows()
         self.answers: dict[tuple[str, str], Answered] = {}
         self.inbox: dict[tuple[str, str], InboxEntry] = {}
@@ -353,6 +354,8 @@ class MemoryStore:
                 for p in self.payouts_by_id.values()
             ),
             payouts_by_stage=dict(stages),
+            refunds_open=sum(one.stage not in TERMINAL for one in self.refunds_by_id.values()),
+            refunds_by_stage=dict(Counter(one.stage.value for one in self.refunds_by_id.values())),
             inbox_open=len(self.inbox) - len(self.inbox_done),
             mismatches=tuple(self._mismatches()),
         )
@@ -362,9 +365,8 @@ class MemoryStore:
     async def due_outbox(self, now: datetime, limit: int) -> list[OutboxEntry]:
         await trio.lowlevel.checkpoint()
         due = [one for one in self.outbox.values() if one.due_at <= now]
-        return [one.entry for one in sorted(due, key=lambda one: (one.due_at, one.entry.id))][
-            :limit
-        ]
+        due.sort(key=lambda one: (one.due_at, one.entry.id))
+        return [msgspec.structs.replace(one.entry, due_at=one.due_at) for one in due[:limit]]
 
     async def outbox_published(self, entries: Sequence[OutboxEntry], now: datetime) -> None:
         await trio.lowlevel.checkpoint()

@@ -23,7 +23,7 @@ from fluxiq.ports.jobs import (
     Subject,
     Wanted,
 )
-from fluxiq.ports.upkeep import Upkeep
+from fluxiq.ports.upkeep import RecordClass, Removals, Upkeep
 from tests.support.memory import MemoryStore
 
 
@@ -310,16 +310,41 @@ class MemoryUpkeep:
     """What is old in a MemoryStore."""
 
     store: MemoryStore
+    rows: dict[RecordClass, list[datetime]] = field(default_factory=dict)  # the times of others
 
-    async def prune_idempotency_keys(self, before: datetime, limit: int) -> int:
+    async def prune(self, what: RecordClass, before: datetime, limit: int) -> int:
         await trio.lowlevel.checkpoint()
+        if what is not RecordClass.IDEMPOTENCY_KEYS:
+            kept = sorted(self.rows.get(what, []))
+            going = sum(one < before for one in kept[:limit])
+            self.rows[what] = kept[going:]
+            return going
         keys = self.store.answers
         old = sorted((one.at, name) for name, one in keys.items() if one.at < before)
         for _, name in old[:limit]:
             del keys[name]
         return len(old[:limit])
 
+    async def count(self, what: RecordClass, before: datetime, limit: int) -> int:
+        await trio.lowlevel.checkpoint()
+        times = self.rows.get(what, [])
+        if what is RecordClass.IDEMPOTENCY_KEYS:
+            times = [one.at for one in self.store.answers.values()]
+        return min(limit, sum(one < before for one in times))
 
-def keeps_its_promises(jobs: MemoryJobs, upkeep: MemoryUpkeep) -> tuple[Jobs, Upkeep]:
+
+@dataclass
+class MemoryRemovals:
+    """What was deleted, by class."""
+
+    counts: Counter[RecordClass] = field(default_factory=Counter)
+
+    def removed(self, what: RecordClass, count: int) -> None:
+        self.counts[what] += count
+
+
+def keeps_its_promises(
+    jobs: MemoryJobs, upkeep: MemoryUpkeep, removals: MemoryRemovals
+) -> tuple[Jobs, Upkeep, Removals]:
     """The twins are ports: said here so that the type checker looks."""
-    return jobs, upkeep
+    return jobs, upkeep, removals

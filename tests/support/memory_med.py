@@ -5,8 +5,8 @@ from datetime import datetime
 
 import trio
 
-from fluxiq.domain.med import ANALYSED, MedReport
-from fluxiq.domain.records import Refund
+from fluxiq.domain.med import ANALYSED, MedReport, MedStage
+from fluxiq.domain.records import PayoutStage, Refund
 from fluxiq.ports import Archived, Fresh, Opening, Page, Replay
 from fluxiq.ports.med import MedExists, MedMoved, MedOpening, MedReports, MedWanted
 from tests.support.memory import MemoryStore
@@ -32,7 +32,9 @@ class MemoryMed:
             if known is not None:
                 return known
         for one in self.by_id.values():
-            if one.end_to_end_id == report.end_to_end_id and one.settled_at is None:
+            if _answers(one, report) or (
+                one.end_to_end_id == report.end_to_end_id and _is_open(one)
+            ):
                 if opening.idempotency is not None:
                     self._store.answers = before  # the whole transaction never was
                 return MedExists(one.id)
@@ -65,6 +67,11 @@ class MemoryMed:
         await trio.lowlevel.checkpoint()
         return self.by_id.get(report_id)
 
+    async def find_of_infraction(self, infraction_id: str) -> MedReport | None:
+        await trio.lowlevel.checkpoint()
+        found = [one for one in self.by_id.values() if one.infraction_id == infraction_id]
+        return found[0] if found else None
+
     async def page(self, wanted: MedWanted, page: Page) -> tuple[list[MedReport], int]:
         await trio.lowlevel.checkpoint()
         found = [
@@ -80,8 +87,21 @@ class MemoryMed:
 
     async def unfinished(self, before: datetime, limit: int) -> Sequence[MedReport]:
         await trio.lowlevel.checkpoint()
-        left = [one for one in self._unsettled() if one.stage not in ANALYSED]
+        waiting = {*ANALYSED, MedStage.RETURN_FAILED}
+        left = [one for one in self._unsettled() if one.stage not in waiting]
         return [one for one in left if one.updated_at < before][:limit]
+
+    async def rejected_returns(self, before: datetime, limit: int) -> Sequence[Refund]:
+        await trio.lowlevel.checkpoint()
+        reports = {one.refund_id: one for one in self.by_id.values() if one.settled_at is not None}
+        return [
+            one
+            for one in self._refunds.by_id.values()
+            if one.stage is PayoutStage.FAILED
+            and one.id in reports
+            and reports[one.id].stage is MedStage.AGREED
+            and one.updated_at < before
+        ][:limit]
 
     async def overdue(self, now: datetime, limit: int) -> Sequence[MedReport]:
         await trio.lowlevel.checkpoint()
@@ -92,6 +112,16 @@ class MemoryMed:
 
     def _unsettled(self) -> list[MedReport]:
         return [one for one in self.by_id.values() if one.settled_at is None]
+
+
+def _answers(report: MedReport, other: MedReport) -> bool:
+    """Whether both answer one infraction."""
+    return report.infraction_id is not None and report.infraction_id == other.infraction_id
+
+
+def _is_open(report: MedReport) -> bool:
+    """Whether there is no room for another one beside it."""
+    return report.settled_at is None and report.failed_refund_id is None
 
 
 def keeps_its_promises(med: MemoryMed) -> MedReports:

@@ -1,6 +1,7 @@
 """`ports.payments.Payments` and `ports.api_keys.ApiKeys` over the memory store's dictionaries."""
 
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -8,6 +9,7 @@ import msgspec
 import trio
 
 from fluxiq.domain.records import ApiKey, Charge, ChargeStatus, Payout
+from fluxiq.errors import Refused
 from fluxiq.ports import (
     Archived,
     Differs,
@@ -21,7 +23,7 @@ from fluxiq.ports import (
     Replay,
     Running,
 )
-from fluxiq.ports.api_keys import KeyOpening
+from fluxiq.ports.api_keys import KeyOpening, KeyRotation
 from fluxiq.ports.payments import (
     ChargeCancelling,
     ChargesWanted,
@@ -29,6 +31,7 @@ from fluxiq.ports.payments import (
     PayoutsWanted,
 )
 from tests.support.memory import MemoryStore
+from tests.support.memory_jobs import MemoryJobs
 
 Listed = TypeVar("Listed", Charge, Payout, ApiKey)
 
@@ -64,9 +67,9 @@ class PayoutBatches:
 
 
 class MemoryPayments(PayoutBatches):
-    def __init__(self, store: MemoryStore) -> None:
+    def __init__(self, store: MemoryStore, jobs: MemoryJobs) -> None:
         super().__init__(store)
-        self._store = store
+        self._store, self._jobs = store, jobs
 
     async def open_payouts(self, openings: Sequence[PayoutOpening]) -> list[Opening | Limited]:
         bounded = [(one.payout, one.bounds) for one in openings if one.bounds is not None]
@@ -105,6 +108,8 @@ class MemoryPayments(PayoutBatches):
                 return before
 
         store.charges[charge.id] = charge
+        if cancelling.jobs:
+            await self._jobs.enqueue(cancelling.jobs)
         return Fresh(store._tell(cancelling.event, None))
 
     async def list_payouts(
@@ -120,11 +125,12 @@ class MemoryApiKeys:
     def __init__(self, keys: MutableMapping[bytes, ApiKey]) -> None:
         self._keys = keys
         self._answers: dict[str, tuple[bytes, bytes]] = {}
+        self._uses: dict[str, datetime] = {}
 
     async def open_key(self, opening: KeyOpening) -> Opening:
         await trio.lowlevel.checkpoint()
         if opening.idempotency is not None:
-            name = f"{opening.key.merchant_id} {opening.idempotency.key}"
+            name = self._name(opening)
             digest, response = self._answers.setdefault(
                 name, (opening.idempotency.digest, opening.response)
             )
@@ -139,15 +145,60 @@ class MemoryApiKeys:
         await trio.lowlevel.checkpoint()
         return _page([one for one in self._keys.values() if one.merchant_id == merchant_id], page)
 
-    async def revoke_key(self, merchant_id: str, key_id: str, actor: str, at: datetime) -> bool:
+    async def find_key(self, merchant_id: str, key_id: str) -> ApiKey | None:
+        await trio.lowlevel.checkpoint()
+        return self._find(merchant_id, key_id)
+
+    async def revoke_key(
+        self, merchant_id: str, key_id: str, actor: str, at: datetime
+    ) -> ApiKey | None:
         del actor
         await trio.lowlevel.checkpoint()
-        for key in self._keys.values():
-            if (key.id, key.merchant_id) == (key_id, merchant_id):
-                revoked = msgspec.structs.replace(key, revoked_at=key.revoked_at or at)
-                self._keys[key.key_hash] = revoked
-                return True
-        return False
+        key = self._find(merchant_id, key_id)
+        if key is not None:
+            key = msgspec.structs.replace(key, revoked_at=key.revoked_at or at)
+            self._keys[key.key_hash] = key
+        return key
+
+    async def rotate_key(self, rotation: KeyRotation) -> Opening:
+        new = rotation.opening.key
+        old = self._find(new.merchant_id, rotation.replaces)
+        if old is None:
+            raise Refused("api_key_not_found", "no such key", field="key_id")
+        is_replay = (
+            rotation.opening.idempotency is not None
+            and self._name(rotation.opening) in self._answers
+        )
+        if not is_replay:
+            old.require_replaceable(new.created_at)
+        answer = await self.open_key(rotation.opening)
+        if isinstance(answer, Fresh):
+            self._keys[old.key_hash] = old.replaced(new.id, new.created_at, rotation.until)
+        return answer
+
+    async def dead_keys(self, key_ids: Sequence[str], at: datetime) -> AbstractSet[str]:
+        await trio.lowlevel.checkpoint()
+        keys = self._keys.values()
+        return {one.id for one in keys if one.id in key_ids and not one.works_at(at)}
+
+    async def note_uses(self, uses: Mapping[str, datetime]) -> None:
+        await trio.lowlevel.checkpoint()
+        for key_id, at in uses.items():
+            self._uses[key_id] = max(at, self._uses.get(key_id, at))
+
+    async def last_uses(self, key_ids: Sequence[str]) -> Mapping[str, datetime]:
+        await trio.lowlevel.checkpoint()
+        return {one: self._uses[one] for one in key_ids if one in self._uses}
+
+    def _find(self, merchant_id: str, key_id: str) -> ApiKey | None:
+        wanted = (key_id, merchant_id)
+        keys = self._keys.values()
+        return next((one for one in keys if (one.id, one.merchant_id) == wanted), None)
+
+    @staticmethod
+    def _name(opening: KeyOpening) -> str:
+        assert opening.idempotency is not None, "it has a key"
+        return f"{opening.key.merchant_id} {opening.idempotency.key}"
 
 
 def charges_page(

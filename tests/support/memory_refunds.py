@@ -27,7 +27,7 @@ class MemoryRefunds:
     """Public attributes are the tables, for tests to look at."""
 
     def __init__(self, store: MemoryStore) -> None:
-        self.by_id: dict[str, Refund] = {}
+        self.by_id: dict[str, Refund] = store.refunds_by_id
         self.returns: dict[str, PayoutReturn] = {}
         self._store = store
 

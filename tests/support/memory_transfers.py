@@ -42,8 +42,8 @@ class MemoryTransfers:
             for answered in self._store.answers.values():
                 if answered.resource_id == transfer.id:
                     answered.replay = Replay(moved.refused, moved.response)
-        told = () if moved.event is None else self._store._tell(moved.event, None)
-        return Moved(happened=True, endpoint_ids=told)
+        told = [hook for event in moved.events for hook in self._store._tell(event, None)]
+        return Moved(happened=True, endpoint_ids=tuple(told))
 
     async def find(self, transfer_id: str) -> BookTransfer | None:
         await trio.lowlevel.checkpoint()

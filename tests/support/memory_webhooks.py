@@ -15,6 +15,7 @@ from fluxiq.domain.records import Delivery, Event, Step, WebhookEndpoint
 from fluxiq.domain.webhook import EndpointChange, changed, delivery_id, wants
 from fluxiq.errors import Refused
 from fluxiq.ports import Differs, Fresh, Page, Replay
+from fluxiq.ports.backlogs import Waits
 from fluxiq.ports.webhooks import (
     REDELIVERIES_MAX,
     Again,
@@ -242,7 +243,24 @@ class MemoryWebhooks:
             owed.log.remove(line)
         return len(oldest)
 
+    # For `memory_backlogs`, which does not wait
+
+    def waiting(self, now: datetime) -> list[tuple[Waits, datetime]]:
+        """What has not ended, and when its next attempt is due."""
+        return [
+            (self._waits(one, one.due_at, now), one.due_at)
+            for one in self.deliveries.values()
+            if one.due_at is not None
+        ]
+
     # Helpers, in call order. None of them waits.
+
+    def _waits(self, owed: OwedDelivery, due_at: datetime, now: datetime) -> Waits:
+        if owed.leased_until is not None and owed.leased_until > now:
+            return Waits.UNDER_WAY
+        if self.endpoints[owed.delivery.endpoint_id].disabled_at is not None:
+            return Waits.HELD
+        return Waits.DUE if due_at <= now else Waits.LATER
 
     def _owe(self, endpoint_id: str, event: Event, body: bytes, reference: str | None) -> None:
         name = delivery_id(event.id, endpoint_id)
@@ -254,6 +272,7 @@ class MemoryWebhooks:
             body=body,
             attempt=0,
             reference=reference,
+            created_at=event.created_at,
         )
         self.deliveries.setdefault(name, OwedDelivery(delivery, event.created_at, event.created_at))
 

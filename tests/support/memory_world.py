@@ -19,6 +19,9 @@ import trio
 from fluxiq import settings as config
 from fluxiq.cache.live_data import RedisLiveData
 from fluxiq.domain.identifiers import build_end_to_end_id, new_ulid
+from fluxiq.domain.infraction import InfractionStatus
+from fluxiq.domain.med import MedReason
+from fluxiq.domain.reconciliation import Flow, StatementLine, Window
 from fluxiq.domain.records import (
     Balance,
     InboxEntry,
@@ -28,6 +31,7 @@ from fluxiq.domain.records import (
     Payout,
     Recipient,
     Refund,
+    SaidInfraction,
 )
 from fluxiq.domain.token_bucket import Bucket, BucketSize, Spent, spend
 from fluxiq.errors import Refused, Unavailable, Unknown
@@ -41,20 +45,27 @@ from fluxiq.ports import (
     OrderAnswer,
     Provider,
     RateDecision,
+    StatementPage,
     Store,
 )
 from fluxiq.ports.accounts import Accounts, Statements
 from fluxiq.ports.api_keys import ApiKeys
 from fluxiq.ports.dead_letters import DeadLetters
 from fluxiq.ports.holds import Holds
+from fluxiq.ports.infractions import Infractions
 from fluxiq.ports.jobs import Jobs
 from fluxiq.ports.limits import LimitRecords
+from fluxiq.ports.locations import LocationWanted
 from fluxiq.ports.med import MedReports
 from fluxiq.ports.payments import Payments
+from fluxiq.ports.privacy import People
+from fluxiq.ports.reconciliation import Reconciliation
 from fluxiq.ports.refunds import Refunds
 from fluxiq.ports.scheduled import ScheduledPayouts
+from fluxiq.ports.sessions import Sessions
 from fluxiq.ports.transfers import Transfers
 from fluxiq.ports.upkeep import Upkeep
+from fluxiq.ports.users import Users
 from fluxiq.ports.webhooks import Webhooks
 from fluxiq.services.anti_scan import AntiScan, anti_scan_size
 from fluxiq.services.dispatch_payouts import dispatch_payouts
@@ -65,24 +76,35 @@ from fluxiq.services.kept_answers import KeptAnswers
 from fluxiq.services.messages.envelope import Answer, digest_of
 from fluxiq.services.messages.payouts import OpenPayout, RecipientSaid
 from fluxiq.services.open_payout import open_payout
+from fluxiq.services.passwords import Passwords
 from fluxiq.services.receive_notices import receive_notices
 from fluxiq.services.recent import Recent
+from fluxiq.services.sealed_messages import opened_entry
 from fluxiq.services.settle_ends import settle_ends
 from fluxiq.services.settle_receipts import settle_receipts
 from fluxiq.services.settle_refunds import dispatch_refunds
 from fluxiq.services.tenant import Tenant
 from tests.support.memory import MemoryStore
 from tests.support.memory_accounts import MemoryAccounts, MemoryStatements
+from tests.support.memory_admission import MemoryAdmission
+from tests.support.memory_audit import KEY, MemoryAuditChain
+from tests.support.memory_backlogs import MemoryBacklogs
 from tests.support.memory_dead_letters import MemoryDeadLetters, MemoryHolds
-from tests.support.memory_jobs import MemoryJobs, MemoryUpkeep
+from tests.support.memory_infractions import MemoryFraudDesk, MemoryInfractions
+from tests.support.memory_jobs import MemoryJobs, MemoryRemovals, MemoryUpkeep
 from tests.support.memory_limits import MemoryLimits
 from tests.support.memory_live import MemoryAudit, MemoryEventLog, MemoryNotices, MemoryTables
 from tests.support.memory_med import MemoryMed
 from tests.support.memory_payments import MemoryApiKeys, MemoryPayments
+from tests.support.memory_people import MemoryPeople
+from tests.support.memory_reconciliation import MemoryReconciliation
 from tests.support.memory_refunds import MemoryRefunds
 from tests.support.memory_scheduled import MemoryScheduled
+from tests.support.memory_sealing import sealing_desk
 from tests.support.memory_transfers import MemoryTransfers
+from tests.support.memory_users import MemoryUsers, access_tokens, cheap
 from tests.support.memory_webhooks import MemoryAddresses
+from tests.support.seals import keyring
 
 ISPB = "12345678"
 LEDGER = 1
@@ -92,7 +114,13 @@ OPENED = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SIGNED = {"x-signed-by": "the provider"}
 KEY = "somebody@example.com"
 
-_OUTGOING = {"ledger.create_transfers", "provider.send", "provider.send_refund"}
+_OUTGOING = {
+    "ledger.create_transfers",
+    "provider.send",
+    "provider.send_refund",
+    "provider.acknowledge_infraction",
+    "provider.close_infraction",
+}
 
 
 class Crash(Exception):
@@ -259,10 +287,11 @@ class MemoryCache:
         return decisions
 
 
-class MemoryProvider:
+class MemoryProvider(MemoryFraudDesk):
     """A PIX provider that pays or rejects an order once, whatever it is sent again."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.owners = {
             KEY: Recipient(pix_key=KEY, pix_key_type="EMAIL", name="Somebody", ispb=PAYER_ISPB)
         }
@@ -270,7 +299,25 @@ class MemoryProvider:
         self.amounts: dict[str, int] = {}
         self.sent: list[str] = []  # every order that arrived, again and again
         self.asked: list[str] = []
+        self.hosts = False  # whether it hosts charges
+        self.hosted: dict[str, LocationWanted] = {}  # by txid
+        self.statement_flows = frozenset(Flow)
+        self.lines: list[StatementLine] = []  # of its statement, in the order of time
+        self.lines_per_page = 3
         self._events = 0
+
+    @property
+    def offers_locations(self) -> bool:
+        return self.hosts
+
+    async def open_location(self, wanted: LocationWanted) -> str:
+        await trio.lowlevel.checkpoint()
+        self.hosted[wanted.txid] = wanted
+        return f"pix.example.com/qr/v2/{wanted.txid}"
+
+    async def close_location(self, txid: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self.hosted.pop(txid, None)
 
     async def look_up(self, key: str) -> Recipient | None:
         await trio.lowlevel.checkpoint()
@@ -293,6 +340,14 @@ class MemoryProvider:
         await trio.lowlevel.checkpoint()
         self.asked.append(order_id)
         return self.orders.get(order_id, OrderAnswer(state="not_found"))
+
+    async def statement(self, window: Window, cursor: str) -> StatementPage:
+        await trio.lowlevel.checkpoint()
+        told = [one for one in self.lines if window.holds(one.settled_at)]
+        first = int(cursor or 0)
+        last = first + self.lines_per_page
+        following = str(last) if last < len(told) else None
+        return StatementPage(lines=tuple(told[first:last]), next_cursor=following)
 
     def verify_callback(self, callback: Callback, now: datetime) -> None:
         del now
@@ -327,6 +382,19 @@ class MemoryProvider:
             reason_code="MD06",
         )
 
+    def reported(self, end_to_end_id: str, number: str = "report-1") -> Notice:
+        """Another institution reports a payment as fraud. The notice says so."""
+        self.standing.setdefault(number, InfractionStatus.OPEN)
+        said = SaidInfraction(number=number, reason=MedReason.SCAM, details="they say")
+        return self.notice(NoticeKind.INFRACTION, end_to_end_id, amount=0, infraction=said)
+
+    def withdrawn(self, end_to_end_id: str, number: str = "report-1") -> Notice:
+        """It takes that back. The notice says so."""
+        self.standing[number] = InfractionStatus.CANCELLED
+        said = SaidInfraction(number=number, reason=MedReason.SCAM)
+        kind = NoticeKind.INFRACTION_WITHDRAWN
+        return self.notice(kind, end_to_end_id, amount=0, infraction=said)
+
     def notice(self, kind: NoticeKind, end_to_end_id: str, **said: Any) -> Notice:
         """A new thing said, true or not."""
         self._events += 1
@@ -353,6 +421,7 @@ class MemoryWorld:
         self.ledger = ModelLedger(LEDGER, ModelCluster(self.clock.nanoseconds))
         self.store = MemoryStore(ISPB, self.ledger)
         self.refunds = MemoryRefunds(self.store)
+        self.users = MemoryUsers(self.store.merchants)
         self.limits = MemoryLimits(
             self.store.limits,
             self.store.accounts,
@@ -363,12 +432,16 @@ class MemoryWorld:
         self.statements = MemoryStatements(ISPB, self.ledger, self.store, self.transfers)
         self.cache, self.provider = MemoryCache(), MemoryProvider()
         self.jobs, self.upkeep = MemoryJobs(), MemoryUpkeep(self.store)
+        self.people = MemoryPeople()
+        self.removals = MemoryRemovals()
+        self.reconciliation = MemoryReconciliation(self.store, self.refunds)
         self.scheduled = MemoryScheduled(self.store, self.jobs)
         self.med = MemoryMed(self.store, self.refunds)
+        self.infractions = MemoryInfractions(self.store, self.med)
         self.dead_letters = MemoryDeadLetters(self.store)
         self.holds = MemoryHolds(self.store, self.refunds, self.dead_letters, self.ledger)
         self.relay, self.couriers, self.workers = MemoryBell(), MemoryBell(), MemoryBell()
-        self.addresses = MemoryAddresses()
+        self.addresses, self.admission = MemoryAddresses(), MemoryAdmission()
         self.bus: list[OutboxEntry] = []
         self.tenant = self._tenant(pix)
         self._requests = 0
@@ -464,22 +537,26 @@ class MemoryWorld:
     async def work(self, messages: Sequence[OutboxEntry], *, redelivered: bool = False) -> None:
         """What the workers do with one batch each."""
         receipts, orders, refunds, ends = (
-            [one.body for one in messages if one.subject.split(".")[2:4] == ["pix", queue]]
+            [one for one in messages if one.subject.split(".")[2:4] == ["pix", queue]]
             for queue in ("in", "out", "refund", "outcome")
         )
         if receipts:
-            await settle_receipts(self.tenant, [_entry(body) for body in receipts])
+            await settle_receipts(self.tenant, [self._entry(one) for one in receipts])
         if orders:
-            ids = [msgspec.json.decode(body, type=Order).end_to_end_id for body in orders]
+            ids = [msgspec.json.decode(one.body, type=Order).end_to_end_id for one in orders]
             await dispatch_payouts(self.tenant, ids, redelivered=redelivered)
         if refunds:
-            ids = [msgspec.json.decode(body, type=RefundOrder).return_id for body in refunds]
+            ids = [msgspec.json.decode(one.body, type=RefundOrder).return_id for one in refunds]
             await dispatch_refunds(self.tenant, ids, redelivered=redelivered)
         if ends:
-            await settle_ends(self.tenant, [_entry(body) for body in ends])
+            await settle_ends(self.tenant, [self._entry(one) for one in ends])
+
+    def _entry(self, message: OutboxEntry) -> InboxEntry:
+        return opened_entry(self.tenant, message.body, message.reference)
 
     def _tenant(self, pix: Mapping[str, Any]) -> Tenant:
         loaded = config.load({})
+        identity = cheap(loaded.identity)
         cache = cast("Cache", Faulty(self.cache, "cache", self.faults))
         return Tenant(
             institution=config.Institution(
@@ -489,31 +566,49 @@ class MemoryWorld:
                 providers=(config.ProviderLink(name=LINK, kind="simulator"),),
             ),
             settings=msgspec.structs.replace(
-                loaded, pix=msgspec.structs.replace(loaded.pix, **pix)
+                loaded, identity=identity, pix=msgspec.structs.replace(loaded.pix, **pix)
             ),
             store=cast("Store", Faulty(self.store, "store", self.faults)),
-            payments=cast("Payments", Faulty(MemoryPayments(self.store), "store", self.faults)),
+            payments=cast(
+                "Payments", Faulty(MemoryPayments(self.store, self.jobs), "store", self.faults)
+            ),
             med=cast("MedReports", Faulty(self.med, "med", self.faults)),
+            infractions=cast("Infractions", Faulty(self.infractions, "infractions", self.faults)),
             scheduled=cast("ScheduledPayouts", Faulty(self.scheduled, "scheduled", self.faults)),
             payout_limits=cast("LimitRecords", Faulty(self.limits, "limits", self.faults)),
             api_keys=cast(
                 "ApiKeys", Faulty(MemoryApiKeys(self.store.api_keys), "store", self.faults)
             ),
+            users=cast("Users", Faulty(self.users, "users", self.faults)),
+            sessions=cast("Sessions", Faulty(self.users.sessions, "sessions", self.faults)),
+            passwords=Passwords(identity),
+            tokens=access_tokens(ISPB, identity),
             refunds=cast("Refunds", Faulty(self.refunds, "refunds", self.faults)),
             accounts=cast("Accounts", Faulty(self.accounts, "accounts", self.faults)),
             statements=cast("Statements", Faulty(self.statements, "statements", self.faults)),
             transfers=cast("Transfers", Faulty(self.transfers, "transfers", self.faults)),
             jobs=cast("Jobs", Faulty(self.jobs, "jobs", self.faults)),
             upkeep=cast("Upkeep", Faulty(self.upkeep, "upkeep", self.faults)),
+            people=cast("People", Faulty(self.people, "people", self.faults)),
+            removals=self.removals,
+            reconciliation=cast(
+                "Reconciliation", Faulty(self.reconciliation, "reconciliation", self.faults)
+            ),
             dead_letters=cast("DeadLetters", Faulty(self.dead_letters, "letters", self.faults)),
             holds=cast("Holds", Faulty(self.holds, "holds", self.faults)),
+            backlogs=MemoryBacklogs(
+                self.store.webhooks, lambda: [one.due_at for one in self.store.outbox.values()]
+            ),
             ledger=cast("Ledger", Faulty(self.ledger, "ledger", self.faults)),
+            admission=self.admission,
             cache=cache,
             kept_answers=KeptAnswers(cache, b"pepper", self.clock.monotonic),
             live_data=RedisLiveData(
                 MemoryTables(), self.clock, self.clock.monotonic, MemoryNotices()
             ),
             audit=MemoryAudit(),
+            audit_chain=MemoryAuditChain(),
+            audit_key=KEY,
             events=MemoryEventLog(),
             anti_scan=AntiScan(cache, anti_scan_size(loaded.directory), self.clock.monotonic),
             providers={LINK: cast("Provider", Faulty(self.provider, "provider", self.faults))},
@@ -524,16 +619,15 @@ class MemoryWorld:
             webhooks=cast("Webhooks", Faulty(self.store.webhooks, "store", self.faults)),
             addresses=self.addresses,
             workers=self.workers,
+            sealer=keyring(ISPB),
+            sealing=sealing_desk(),
             pepper=b"pepper",
             recent_keys=Recent(1.0, self.clock.monotonic),
+            recent_sessions=Recent(1.0, self.clock.monotonic),
             recent_accounts=Recent(1.0, self.clock.monotonic),
             recent_limits=Recent(1.0, self.clock.monotonic),
             recent_payees=Recent(1.0, self.clock.monotonic),
         )
-
-
-def _entry(body: bytes) -> InboxEntry:
-    return msgspec.json.decode(body, type=InboxEntry)
 
 
 def keeps_its_promises(world: MemoryWorld) -> tuple[Store, Ledger, Cache, Provider]:

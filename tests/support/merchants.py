@@ -23,8 +23,10 @@ from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.commands.demo_data import Login
 from fluxiq.couriers.sink import Sink, serve_sink
 from fluxiq.domain import postings
+from fluxiq.ports.sealing import Place, Sealer
 from fluxiq.providers.signatures import HmacSignature
 from fluxiq.stores.pool import uuid_of
+from tests.support.seals import keyring_of
 
 Json = dict[str, Any]
 CALL_SECONDS_MAX = 60.0
@@ -203,21 +205,25 @@ def fresh_end_to_end_id() -> str:
 async def written_about(inside: Inside, host: AsyncioHost, ispb: str, end_to_end_id: str) -> int:
     """Rows of an institution about a payment: visitors' book, receipts, walk, ledger."""
 
-    async def count(connection: Any) -> int:
+    async def count(connection: Any, sealer: Sealer) -> int:
+        noticed = 0
+        for row in await connection.fetch("SELECT id, notice FROM inbox"):
+            notice = sealer.open(row["notice"], Place("inbox", "notice", row["id"]))
+            noticed += end_to_end_id.encode() in notice
         found: int = await connection.fetchval(
             """
-            SELECT (SELECT count(*) FROM inbox WHERE strpos(notice::text, $1) > 0)
-                + (SELECT count(*) FROM receipts WHERE end_to_end_id = $1)
+            SELECT (SELECT count(*) FROM receipts WHERE end_to_end_id = $1)
                 + (SELECT count(*) FROM walk_steps WHERE end_to_end_id = $1)
                 + (SELECT count(*) FROM ledger_transfers WHERE id = $2)
             """,
             end_to_end_id,
             uuid_of(postings.pix_in_id(ispb, end_to_end_id)),
         )
-        return found
+        return noticed + found
 
     async with inside.servers.open_postgres(host, ispb, size=1, seconds_max=10) as postgres:
-        return await postgres.run(count)
+        sealer = await keyring_of(postgres, ispb, inside.directory.path)
+        return await postgres.run(count, sealer)
 
 
 async def _read(socket: trio_websocket.WebSocketConnection, heard: Heard) -> None:

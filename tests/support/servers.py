@@ -155,7 +155,7 @@ class NatsServer(Server):
         """What is added to its file from the next start on."""
         self._file.write_text(
             f'listen: "127.0.0.1:{self.port}"\n'
-            f'jetstream {{ store_dir: "{self.folder}/js", max_mem: 64MB, max_file: 1GB }}\n'
+            f'jetstream {{ store_dir: "{self.folder}/js", max_mem: 64MB, max_file: 4GB }}\n'
             f"{configuration}\n"
         )
 

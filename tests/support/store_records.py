@@ -48,6 +48,7 @@ from fluxiq.stores.pool import Postgres, open_postgres
 from fluxiq.stores.provision import provision_institution, role_of
 from fluxiq.stores.store import PostgresStore
 from fluxiq.stores.webhooks import PostgresWebhooks
+from tests.support.seals import keyring
 
 ISPB = "12345678"
 PASSWORD = "a password of the tests"
@@ -83,7 +84,7 @@ async def open_institution(
 async def open_store(host: AsyncioHost, url: str) -> AsyncIterator[tuple[PostgresStore, Postgres]]:
     """A store with one merchant and one account, and the pool under it for looking inside."""
     async with open_institution(host, url) as postgres:
-        store = PostgresStore(postgres, ISPB)
+        store = PostgresStore(postgres, ISPB, keyring(ISPB))
         await store.add_merchant(merchant())
         await store.add_account(account(), [], event("account.created"))
         yield store, postgres
@@ -98,7 +99,7 @@ async def fetch(postgres: Postgres, query: str, *arguments: Any) -> list[dict[st
 
 def webhooks_of(store: PostgresStore) -> PostgresWebhooks:
     """The webhooks of the same institution, over the same pool."""
-    return PostgresWebhooks(store._postgres, ISPB)
+    return PostgresWebhooks(store._postgres, ISPB, store._house.sealer)
 
 
 async def add_endpoint(store: PostgresStore, made: WebhookEndpoint) -> None:

@@ -55,7 +55,7 @@ def moved(made: BookTransfer, stage: TransferStage, **said: Any) -> TransferMove
         transfer=msgspec.structs.replace(made, **changes),
         before=made.stage,
         actor=said.pop("actor", made.created_by),
-        event=said.pop("event", event(f"transfer.{stage}")),
+        events=said.pop("events", (event(f"transfer.{stage}"),)),
         response=said.pop("response", b"{}" if made.stage is TransferStage.CREATED else None),
         refused=stage is TransferStage.FAILED,
     )

@@ -17,18 +17,20 @@ from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.commands.demo_data import Login
 from fluxiq.domain.money import centavos_of
 from fluxiq.ports import Books
+from fluxiq.ports.sealing import Place, Sealer
 from fluxiq.providers.simulator.journal import Accepted as Ordered
 from fluxiq.providers.simulator.journal import Answered, Ended, Line, Owed
 from fluxiq.stores.pool import Connection, Postgres, open_postgres
 from fluxiq.stores.proof import prove_books
 from fluxiq.stores.provision import role_of
+from tests.support.seals import keyring_of
 from tests.support.storm import Storm
 
 TERMINAL = {"pix.payout.confirmed", "pix.payout.failed", "pix.charge.paid"}
 
 _OPEN = {
     "payouts without an end": (
-        "SELECT id || ' ' || stage || ' ' || (recipient ->> 'pix_key') FROM payouts"
+        "SELECT id || ' ' || stage || ' ' || end_to_end_id FROM payouts"
         " WHERE stage NOT IN ('confirmed', 'failed')"
     ),
     "notices nobody has read": "SELECT id FROM inbox WHERE done_at IS NULL",
@@ -118,15 +120,18 @@ async def unfinished(postgres: Postgres, provider: Provider) -> list[str]:
     return waiting
 
 
-async def judge(postgres: Postgres, provider: Provider, storm: Storm, login: Login) -> list[str]:
+async def judge(
+    postgres: Postgres, data_dir: Path, provider: Provider, storm: Storm, login: Login
+) -> list[str]:
     """Everything that is wrong in one institution after the storm, in words."""
     ispb = login.ispb
     found = await postgres.transaction(prove_books, ispb)
+    sealer = await keyring_of(postgres, ispb, data_dir)
     return [
         *_judge_books(found),
         *await postgres.run(_judge_payouts, provider, storm, ispb),
         *await postgres.run(_judge_receipts, provider, storm, ispb),
-        *await postgres.run(_judge_events, storm, ispb),
+        *await postgres.run(_judge_events, sealer, storm, ispb),
     ]
 
 
@@ -181,14 +186,20 @@ async def _judge_receipts(
     return wrong
 
 
-async def _judge_events(connection: Connection, storm: Storm, ispb: str) -> list[str]:
+def _about(sealer: Sealer, event_id: str, sealed: bytes) -> str:
+    body = sealer.open(sealed, Place("events", "body", event_id))
+    about: str = msgspec.json.decode(body)["data"]["id"]
+    return about
+
+
+async def _judge_events(
+    connection: Connection, sealer: Sealer, storm: Storm, ispb: str
+) -> list[str]:
     """Each payment's end is one event, and the merchant was told of it under that id."""
     rows = await connection.fetch(
-        "SELECT id, convert_from(body, 'UTF8')::jsonb -> 'data' ->> 'id' AS about FROM events"
-        " WHERE type = ANY ($1::text[])",
-        list(TERMINAL),
+        "SELECT id, body FROM events WHERE type = ANY ($1::text[])", list(TERMINAL)
     )
-    ids = _grouped((row["about"], row["id"]) for row in rows)
+    ids = _grouped((_about(sealer, row["id"], row["body"]), row["id"]) for row in rows)
     told = _grouped(
         (one.resource_id, event_id)
         for event_id, one in list(storm.sink.told.items())

@@ -1,16 +1,19 @@
 """A provider behind a breaker and a rate limit: what counts, what is held back, how long."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 import trio
 import trio.testing
 
 from fluxiq.domain.circuit import CircuitState
+from fluxiq.domain.infraction import InfractionStatus
+from fluxiq.domain.reconciliation import Flow, Window
 from fluxiq.domain.records import Notice, Payout, Recipient, Refund
 from fluxiq.errors import Refused, Unavailable, Unknown
-from fluxiq.ports import Callback, OrderAnswer
+from fluxiq.ports import Callback, OrderAnswer, StatementPage
+from fluxiq.ports.locations import LocationWanted
 from fluxiq.providers.guarded import GuardedProvider
 from fluxiq.settings_providers import LinkLimits
 from tests.support.provider_links import END_TO_END_ID, NOW, Watch, a_payout, call
@@ -42,6 +45,35 @@ class Scripted:
     async def look_up(self, key: str) -> Recipient | None:
         await self._answer()
         return None
+
+    async def acknowledge_infraction(self, number: str) -> InfractionStatus | None:
+        await self._answer()
+        return InfractionStatus.ACKNOWLEDGED
+
+    async def close_infraction(self, number: str, *, agreed: bool) -> InfractionStatus | None:
+        await self._answer()
+        return InfractionStatus.AGREED if agreed else InfractionStatus.DISAGREED
+
+    async def find_infraction(self, number: str) -> InfractionStatus | None:
+        await self._answer()
+        return None
+
+    offers_locations = True
+
+    async def open_location(self, wanted: LocationWanted) -> str:
+        await self._answer()
+        return f"psp.example/{wanted.txid}"
+
+    async def close_location(self, txid: str) -> None:
+        await self._answer()
+
+    @property
+    def statement_flows(self) -> frozenset[Flow]:
+        return frozenset({Flow.RECEIVED})
+
+    async def statement(self, window: Window, cursor: str) -> StatementPage:
+        await self._answer()
+        return StatementPage(lines=(), next_cursor=cursor)
 
     def verify_callback(self, callback: Callback, now: datetime) -> None:
         raise Refused("signature_invalid", "not ours")
@@ -91,6 +123,31 @@ async def test_what_the_provider_answers_is_handed_on_and_counted(link: Link) ->
     }
 
 
+async def test_the_fraud_desk_and_the_host_of_charges_are_guarded_too(link: Link) -> None:
+    wanted = LocationWanted(
+        txid="T" * 26, amount=1, pix_key="k", lasts_seconds=1, payer=None, description=""
+    )
+    guard = link.guard
+    assert guard.offers_locations
+    assert await guard.open_location(wanted) == f"psp.example/{wanted.txid}"
+    assert await guard.acknowledge_infraction("1") is InfractionStatus.ACKNOWLEDGED
+    assert await guard.close_infraction("1", agreed=False) is InfractionStatus.DISAGREED
+    assert await guard.find_infraction("1") is None
+    await guard.close_location(wanted.txid)
+    assert set(link.watch.calls.values()) == {1}
+
+    await link.fail(3)
+    for asked in (
+        guard.open_location(wanted),
+        guard.close_location("1"),
+        guard.acknowledge_infraction("1"),
+        guard.close_infraction("1", agreed=True),
+        guard.find_infraction("1"),
+    ):
+        with pytest.raises(Unavailable, match="left alone"):
+            await asked
+
+
 @pytest.mark.parametrize("error", [AWAY, LOST])
 async def test_outages_in_a_row_open_it_and_then_nothing_leaves(
     link: Link, error: Exception
@@ -113,6 +170,35 @@ async def test_rejections_are_answers_however_many_there_are(link: Link) -> None
         assert await link.send() == REJECTED
 
     assert link.guard.circuit.state is CircuitState.CLOSED
+
+
+async def test_a_statement_that_does_not_come_stops_no_payment(link: Link) -> None:
+    window = Window(NOW, NOW + timedelta(hours=1))
+    link.inner.answer = AWAY
+    for _ in range(9):
+        with pytest.raises(Unavailable):
+            await link.guard.statement(window, "")
+    assert link.guard.circuit.state is CircuitState.CLOSED
+
+    link.inner.answer = SETTLED
+    assert (await link.guard.statement(window, "7")).next_cursor == "7"
+    assert link.guard.statement_flows == {Flow.RECEIVED}
+    assert await link.send() == SETTLED
+    assert link.watch.calls["statement", "unavailable"] == 9
+    assert link.watch.calls["statement", "answered"] == 1
+
+
+async def test_a_statement_is_no_probe_of_a_provider_that_is_away(
+    link: Link, autojump_clock: object
+) -> None:
+    await link.fail(3)
+    await trio.sleep(2.1)
+    assert link.guard.circuit.state is CircuitState.HALF_OPEN
+
+    with pytest.raises(Unavailable, match="left alone"):
+        await link.guard.statement(Window(NOW, NOW), "")
+    assert link.inner.calls == 3
+    assert link.watch.calls["statement", "held_back"] == 1
 
 
 async def test_a_refusal_of_ours_neither_opens_nor_closes_it(

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from fluxiq.domain.records import Notice, NoticeKind, Person
+from fluxiq.domain.med import MedReason
+from fluxiq.domain.records import Notice, NoticeKind, Person, SaidInfraction
 from fluxiq.errors import Refused
+from fluxiq.providers.bacen_notices import parse_notices as parse_bacen
 from fluxiq.providers.simulator_client import parse_notices
 
 END_TO_END_ID = "E99999004202611222100abcdefghijk"
@@ -188,3 +190,55 @@ def test_a_return_that_is_malformed_is_refused_by_its_field(
     with pytest.raises(Refused) as refused:
         parse_notices(json.dumps({"returns": [{**RETURN, **changed}]}).encode())
     assert refused.value.details["field"] == field
+
+
+INFRACTION: dict[str, Any] = {
+    "eventId": "event-3",
+    "id": "8f3f6a1e-6f0e-4f0e-9b57-3d1d3c9f5a11",
+    "endToEndId": END_TO_END_ID,
+    "status": "OPEN",
+    "situacao": "ACCOUNT_TAKEOVER",
+    "horario": "2026-11-22T21:00:00Z",
+}
+
+
+def test_reports_of_fraud_are_notices_too() -> None:
+    body = {"infractions": [INFRACTION, {**INFRACTION, "eventId": "4", "status": "CANCELLED"}]}
+
+    for notices in (parse_notices(encoded(body)), parse_bacen(encoded(body))):
+        reported, withdrawn = notices
+        assert (reported.kind, withdrawn.kind) == (
+            NoticeKind.INFRACTION,
+            NoticeKind.INFRACTION_WITHDRAWN,
+        )
+        assert (reported.end_to_end_id, reported.amount) == (END_TO_END_ID, 0)
+        assert reported.infraction == SaidInfraction(
+            number=INFRACTION["id"], reason=MedReason.ACCOUNT_TAKEOVER
+        )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("id", "../8f3f"),
+        ("id", ""),
+        ("endToEndId", "E1"),
+        ("status", "CLOSED"),
+        ("situacao", "scam"),
+        ("detalhes", "x" * 2001),
+        ("detalhes", "\x00"),
+        ("motivo", "FR01"),
+    ],
+)
+def test_a_report_of_fraud_is_read_strictly_and_refused_by_name(field: str, value: str) -> None:
+    body = encoded({"infractions": [{**INFRACTION, field: value}]})
+
+    with pytest.raises(Refused) as caught:
+        parse_notices(body)
+
+    assert caught.value.code == "invalid_notice"
+    assert caught.value.details["field"] == f"infractions[0].{field}"
+
+
+def encoded(said: dict[str, Any]) -> bytes:
+    return json.dumps(said).encode()

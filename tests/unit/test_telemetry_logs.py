@@ -122,6 +122,9 @@ def test_a_terminal_gets_words_and_no_local_variables() -> None:
 @pytest.mark.parametrize(
     ("text", "hidden"),
     [
+        (f"a token rt_12345678{'aZ9' * 14}b", "aZ9"),
+        ("otpauth://totp/Banco:Ana?secret=GEZDGNBVGY3TQOJQ&issuer=Banco", "GEZD"),
+        ("$argon2id$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA", "aGFzaA"),
         (f"key {KEY} seen", "sk_live"),
         ("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "C2FV"),
         ("Bearer eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl", "c2lnbmF0dXJl"),

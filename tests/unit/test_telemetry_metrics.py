@@ -22,6 +22,15 @@ SURFACE = {
     "job_duration_seconds": {"kind", "institution"},
     "jobs_waiting": {"kind", "institution"},
     "jobs_oldest_seconds": {"kind", "institution"},
+    "fluxiq_webhook_attempts_total": {"outcome", "answer", "institution"},
+    "fluxiq_webhook_attempt_duration_seconds": {"institution"},
+    "fluxiq_webhook_latency_seconds": {"institution"},
+    "fluxiq_webhook_deliveries_waiting": {"state", "institution"},
+    "fluxiq_webhook_oldest_due_seconds": {"institution"},
+    "fluxiq_webhook_endpoints": {"status", "institution"},
+    "fluxiq_webhook_breakers_open": {"institution"},
+    "fluxiq_event_delivery_lag_seconds": {"kind", "institution"},
+    "fluxiq_outbox_due": {"institution"},
     "nats_messages_total": {"stream", "subject"},
     "pg_connections_active": {"institution"},
     "pg_query_duration_seconds": {"institution"},
@@ -41,6 +50,14 @@ def fed() -> Metrics:
     metrics.observe_job("12345678", "charges.expire", "completed", 0.002)
     metrics.show_backlog("12345678", "charges.expire", 2, 0.5)
     metrics.connections.labels("12345678").inc()
+    metrics.observe_delivery("12345678", "delivered", 204, 0.02)
+    metrics.webhook_latency.labels("12345678").observe(0.1)
+    metrics.webhooks_waiting.labels("12345678", "due").set(3)
+    metrics.webhooks_oldest.labels("12345678").set(1.5)
+    metrics.webhook_endpoints.labels("12345678", "enabled").set(2)
+    metrics.webhook_breakers.labels("12345678").set(1)
+    metrics.event_lag.labels("12345678", "events").observe(0.01)
+    metrics.outbox_due.labels("12345678").set(0)
     metrics.nats_messages.labels("FLUXIQ", "FLUXIQ.12345678.pix.in").inc()
     metrics.pg_connections.labels("12345678").set(8)
     metrics.pg_seconds.labels("12345678").observe(0.001)
@@ -88,3 +105,16 @@ def test_two_platforms_in_one_process_do_not_share_a_registry() -> None:
 
 def test_the_process_tells_of_itself() -> None:
     assert b"process_resident_memory_bytes" in Metrics().exposition()
+
+
+def test_what_an_endpoint_answers_is_counted_by_its_first_digit() -> None:
+    metrics = Metrics(process=False)
+    for status in (200, 204, 302, 404, 410, 503, None):
+        outcome = "delivered" if status in {200, 204} else "retrying"
+        metrics.observe_delivery("12345678", outcome, status, 0.01)
+
+    family = next(
+        one for one in metrics.registry.collect() if one.name == "fluxiq_webhook_attempts"
+    )
+    found = {one.labels["answer"]: one.value for one in family.samples}
+    assert found == {"2xx": 2, "3xx": 1, "4xx": 2, "5xx": 1, "none": 1}

@@ -91,7 +91,13 @@ def _components(schemas: Schemas) -> Json:
                 "scheme": "bearer",
                 "bearerFormat": "sk_live_…",
                 "description": "A merchant's API key. It is shown once, when it is made.",
-            }
+            },
+            "accessToken": {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "A person's access token, from logging in or refreshing.",
+            },
         },
     }
 

@@ -38,7 +38,7 @@ _WORDS: Final[Mapping[str, Any]] = {
     "expiration": 3600,
     "idempotency_key": "order-1042",
     "ispb": "12345678",
-    "key": "sk_live_12345678_0123456789abcdef",
+    "key": "sk_live_12345678EXAMPLEexampleEXAMPLEexample00003SS7NH",
     "merchant_id": f"mch_{_ULID}",
     "metadata": {"order": "1042"},
     "milliseconds": 1.25,

@@ -11,6 +11,8 @@ from fluxiq.api.openapi.refusals import (
     response_with,
 )
 from fluxiq.api.openapi.schemas import Schemas, without_null
+from fluxiq.api.permissions import row_of
+from fluxiq.domain.roles import OWN
 from fluxiq.services.messages.envelope import Json
 
 ANYTHING: Final[Json] = {"type": "object", "additionalProperties": True}
@@ -34,12 +36,15 @@ def operation(endpoint: Endpoint, schemas: Schemas) -> Json:
         "tags": [tag_of(endpoint)[0]],
         "summary": summary.rstrip("."),
         "description": "\n\n".join(one for one in (more.strip(), _terms(endpoint)) if one),
-        "security": [] if endpoint.permission == PUBLIC else [{"apiKey": []}],
+        "security": _security(endpoint),
         "parameters": [*_parameters(endpoint, schemas), *_headers(endpoint)],
         "responses": _responses(endpoint, schemas),
         "x-permission": endpoint.permission,
         "x-rate-class": endpoint.rate.value,
     }
+    if endpoint.permission != PUBLIC:
+        row = row_of(endpoint)
+        made["x-roles"] = {"merchant": list(row.merchant), "institution": list(row.institution)}
     if endpoint.body is not None or endpoint.raw:
         made["requestBody"] = _body(endpoint, schemas)
     return made
@@ -56,7 +61,28 @@ def tag_of(endpoint: Endpoint) -> tuple[str, str]:
 def _terms(endpoint: Endpoint) -> str:
     if endpoint.permission == PUBLIC:
         return ""
-    return f"Needs the permission `{endpoint.permission}`; counts as a {endpoint.rate.value}."
+    if endpoint.permission == OWN:
+        return f"For people who have logged in; counts as a {endpoint.rate.value}."
+    needs = f"Needs the permission `{endpoint.permission}`; counts as a {endpoint.rate.value}."
+    return f"{needs} {_roles(endpoint)}"
+
+
+def _roles(endpoint: Endpoint) -> str:
+    row = row_of(endpoint)
+    people = [
+        f"{', '.join(roles)} of {whose}"
+        for roles, whose in ((row.merchant, "a merchant"), (row.institution, "the institution"))
+        if roles
+    ]
+    return f"People who may: {'; '.join(people)}." if people else "No role of people has it."
+
+
+def _security(endpoint: Endpoint) -> list[Json]:
+    """Either of them; people's own affairs are no API key's."""
+    if endpoint.permission == PUBLIC:
+        return []
+    keys: list[Json] = [] if endpoint.permission == OWN else [{"apiKey": []}]
+    return [*keys, {"accessToken": []}]
 
 
 def _parameters(endpoint: Endpoint, schemas: Schemas) -> list[Json]:

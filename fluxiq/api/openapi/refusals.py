@@ -11,13 +11,14 @@ from typing import Final
 from fluxiq.api.contract import JSON, PUBLIC, Endpoint, Rate
 from fluxiq.api.errors import STATUS_OF
 from fluxiq.api.openapi.meanings import meaning_of
+from fluxiq.domain.roles import OWN
 from fluxiq.services.messages.envelope import Json
 
 REQUEST_ID: Final = "req_01KAP3Y8QCJZ0F0M3T2V9D8XKE"
 RETRY_SECONDS: Final = 12
 
 # Their answers say when to come back.
-_MAY_RETRY = frozenset({"rate_limited", "unavailable"})
+_MAY_RETRY = frozenset({"rate_limited", "unavailable", "ledger_unavailable", "ledger_degraded"})
 _NAMES_FIELD = frozenset({"validation_failed"})
 
 
@@ -82,11 +83,12 @@ def code_schema() -> Json:
 
 
 def _generic(endpoint: Endpoint) -> Iterator[str]:
-    yield from ("internal_error", "unavailable")
-    if endpoint.method != "GET":
-        yield "outcome_unknown"
+    yield from ("internal_error", "unavailable", "sealed_data_unreadable")
+    yield from _of_the_ledger(endpoint)
     if endpoint.permission != PUBLIC:
-        yield from ("unauthorized", "forbidden")
+        yield from ("unauthorized", "forbidden", "address_not_allowed", "institution_suspended")
+        if endpoint.permission != OWN:
+            yield "password_change_required"
     if endpoint.rate is not Rate.NONE:
         yield "rate_limited"
     if endpoint.parameters or endpoint.query is not None:
@@ -102,3 +104,10 @@ def _generic(endpoint: Endpoint) -> Iterator[str]:
         # `charge_id` names a charge, and there may be none.
         if (code := f"{name.removesuffix('_id')}_not_found") in STATUS_OF:
             yield code
+
+
+def _of_the_ledger(endpoint: Endpoint) -> Iterator[str]:
+    if endpoint.method != "GET":
+        yield "outcome_unknown"
+    if "outcome_unknown" in endpoint.refuses:
+        yield "ledger_unavailable"  # it moves money

@@ -4,6 +4,8 @@ from fluxiq.api.contract import Endpoint
 from fluxiq.api.v1 import (
     accounts,
     api_keys,
+    audit,
+    auth,
     charges,
     directory,
     live_data,
@@ -15,6 +17,7 @@ from fluxiq.api.v1 import (
     qr_codes,
     refunds,
     transfers,
+    users,
     walks,
     webhooks,
 )
@@ -33,6 +36,9 @@ ENDPOINTS: tuple[Endpoint, ...] = tuple(
         transfers,
         merchants,
         api_keys,
+        auth,
+        users,
+        audit,
         webhooks,
         live_data,
         walks,

@@ -44,7 +44,7 @@ class StatementAsked(DaysAsked, frozen=True, forbid_unknown_fields=True, kw_only
     rate=Rate.WRITE,
     reply=Data[AccountView],
     status=201,
-    refuses=("product_not_found", *_KEY),
+    refuses=("product_not_found", "ledger_unavailable", *_KEY),
 )
 async def create_account(call: Call, body: OpenAccount) -> Reply:
     """Open another account; of a product that is paid by PIX, with a random key."""
@@ -157,7 +157,7 @@ async def choose_limits(call: Call, account_id: PathText, body: ChooseLimits) ->
     permission="accounts:read",
     rate=Rate.READ,
     reply=Data[BalanceView],
-    refuses=_ONE,
+    refuses=(*_ONE, "ledger_unavailable"),
 )
 async def show_balance(call: Call, account_id: PathText) -> Data[BalanceView]:
     """What an account holds, in centavos."""

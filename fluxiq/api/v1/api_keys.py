@@ -13,7 +13,7 @@ from fluxiq.api.contract import (
 from fluxiq.api.paging import PageAsked
 from fluxiq.services import api_keys as use
 from fluxiq.services.messages.envelope import Data, Listing
-from fluxiq.services.messages.merchants import ApiKeyView, OpenApiKey
+from fluxiq.services.messages.merchants import ApiKeyView, OpenApiKey, RotateApiKey
 
 routes = Routes("/api/v1/merchants/{merchant_id}/api-keys")
 
@@ -46,6 +46,33 @@ async def open_api_key(call: Call, merchant_id: PathText, body: OpenApiKey) -> R
 async def list_api_keys(call: Call, merchant_id: PathText, query: PageAsked) -> Listing[ApiKeyView]:
     """The merchant's API keys, newest first, without their texts."""
     return await use.list_api_keys(call.tenant, call.merchant_id, merchant_id, query.wanted)
+
+
+@routes.post(
+    "/{key_id}/rotate",
+    permission="api_keys:write",
+    rate=Rate.WRITE,
+    reply=Data[ApiKeyView],
+    status=201,
+    refuses=(
+        "merchant_not_found",
+        "api_key_not_found",
+        "api_key_over",
+        "api_key_in_use",
+        "idempotency_key_reused",
+    ),
+)
+async def rotate_api_key(
+    call: Call, merchant_id: PathText, key_id: PathText, body: RotateApiKey
+) -> Reply:
+    """Make the key that takes the place of another one, which works for `overlap_seconds` more.
+
+    It has the same name, permissions and networks; its text is shown only now.
+    """
+    answer = await use.rotate_api_key(
+        call.known_caller, merchant_id, key_id, body, call.idempotency(body)
+    )
+    return answered(answer)
 
 
 @routes.delete(

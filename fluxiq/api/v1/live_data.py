@@ -14,7 +14,7 @@ from fluxiq.services.messages.live_data import (
     RateView,
 )
 
-routes = Routes("/api/v1")
+routes = Routes("/api/v1", institution=True)
 
 READ = "live_data:read"
 WRITE = "live_data:write"  # for all merchants of the institution: `*` does not include it

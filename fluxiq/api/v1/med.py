@@ -42,7 +42,7 @@ async def open_med_report(call: Call, body: OpenMedReport) -> Reply:
     )
 
 
-@routes.get(permission=READ, rate=Rate.READ, reply=Listing[MedReportView])
+@routes.get(permission=READ, rate=Rate.READ, reply=Listing[MedReportView], institution=True)
 async def list_med_reports(call: Call, query: ReportsAsked) -> Listing[MedReportView]:
     """Reports, newest first: the merchant's own, or all for whoever may decide them."""
     wanted = MedWanted(
@@ -53,7 +53,13 @@ async def list_med_reports(call: Call, query: ReportsAsked) -> Listing[MedReport
     return await use.list_reports(call.tenant, wanted, query.wanted)
 
 
-@routes.get("/{med_report_id}", permission=READ, rate=Rate.READ, reply=Data[MedReportView])
+@routes.get(
+    "/{med_report_id}",
+    permission=READ,
+    rate=Rate.READ,
+    reply=Data[MedReportView],
+    institution=True,
+)
 async def show_med_report(call: Call, med_report_id: PathText) -> Data[MedReportView]:
     """One report."""
     return Data(await use.show_report(call.tenant, _whose(call), med_report_id))
@@ -66,6 +72,7 @@ async def show_med_report(call: Call, med_report_id: PathText) -> Data[MedReport
     reply=Data[MedReportView],
     status=200,
     refuses=_DECISION,
+    institution=True,
 )
 async def acknowledge_med_report(call: Call, med_report_id: PathText) -> Data[MedReportView]:
     """Begin the analysis. Twice is once."""
@@ -79,6 +86,7 @@ async def acknowledge_med_report(call: Call, med_report_id: PathText) -> Data[Me
     reply=Data[MedReportView],
     status=200,
     refuses=(*_DECISION, "med_amount_above_blocked"),
+    institution=True,
 )
 async def close_med_report(
     call: Call, med_report_id: PathText, body: CloseMedReport
@@ -95,6 +103,7 @@ async def close_med_report(
     reply=Data[MedReportView],
     status=200,
     refuses=_DECISION,
+    institution=True,
 )
 async def cancel_med_report(call: Call, med_report_id: PathText) -> Data[MedReportView]:
     """The reporting institution takes it back: all is released. Twice is once."""

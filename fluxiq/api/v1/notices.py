@@ -6,6 +6,7 @@ The answer comes once every notice is in the visitors' book; understanding them 
 from msgspec import Struct
 
 from fluxiq.api.contract import PUBLIC, Call, PathText, Rate, Routes
+from fluxiq.api.server_tls import peer_certificate
 from fluxiq.ports import Callback
 from fluxiq.services.messages.envelope import Data
 from fluxiq.services.receive_notices import receive_notices as use
@@ -47,5 +48,11 @@ async def receive_notices(
         before = headers.get(name.lower())
         headers[name.lower()] = value if before is None else f"{before}, {value}"
 
-    callback = Callback(headers=headers, body=raw, remote=call.remote, query=call.query_text)
+    callback = Callback(
+        headers=headers,
+        body=raw,
+        remote=call.remote,
+        query=call.query_text,
+        certificate=peer_certificate(),
+    )
     return Data(NoticesTaken(await use(call.tenants.get(ispb), provider, callback)))

@@ -32,6 +32,7 @@ _REFUSALS = (
     "idempotency_key_reused",
     "idempotency_in_progress",
     "outcome_unknown",
+    "ledger_degraded",
 )
 
 
@@ -51,8 +52,9 @@ class PayoutsAsked(DaysAsked, frozen=True, forbid_unknown_fields=True, kw_only=T
     refuses=_REFUSALS,
 )
 async def open_payout(call: Call, body: OrderPayout) -> Reply:
-    """Order a payment: accepted means on paper and held, the end comes as an event. With a day, it
-    is on paper only, and everything else happens on that day from 06:00 in São Paulo.
+    """Order a payment: accepted means on paper and held, the end comes as an event. If the ledger
+    does not answer, it is on paper, and held once it does. With a day, it is on paper only, and
+    everything else happens on that day from 06:00 in São Paulo.
     """
     # The key is not part of what it stands for: the same order under it is the same order,
     # whether the key came in the body or in the header.

@@ -5,7 +5,7 @@ from fluxiq.domain.product import PRODUCTS, product_named
 from fluxiq.services.messages.accounts import ProductView, product_view
 from fluxiq.services.messages.envelope import Data
 
-routes = Routes("/api/v1/products")
+routes = Routes("/api/v1/products", institution=True)
 
 
 @routes.get(permission="accounts:read", rate=Rate.READ, reply=Data[list[ProductView]])

@@ -36,6 +36,7 @@ async def open_qr_code(call: Call, body: OpenQrCode) -> Data[QrCodeView]:
     reply=Data[QrCodeRead],
     status=200,
     refuses=_VALUES,
+    institution=True,
 )
 async def read_qr_code(call: Call, body: ParseQrCode) -> Data[QrCodeRead]:  # noqa: ARG001
     """Read a BR Code, every rule of the manual checked."""

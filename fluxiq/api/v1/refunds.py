@@ -43,6 +43,7 @@ class RefundsAsked(DaysAsked, frozen=True, forbid_unknown_fields=True, kw_only=T
         "idempotency_key_reused",
         "idempotency_in_progress",
         "outcome_unknown",
+        "ledger_degraded",
     ),
 )
 async def open_refund(call: Call, body: OpenRefund) -> Reply:

@@ -1,11 +1,15 @@
 """`/api/v1/ws`: the Window. What happens to a merchant, pushed as it happens (docs/live.md).
 
-The key comes in the `Authorization` header, or, from browsers, in the first message:
-`{"type":"authenticate","token":"sk_live_…"}`. Then the server says `{"type":"ready"}`. It says
-`{"type":"ping"}` now and then; whoever says nothing for SILENT_SECONDS, not even `pong`, is gone.
+The key or access token comes in the `Authorization` header, or, from browsers, in the first
+message: `{"type":"authenticate","token":"sk_live_…"}`. Then the server says `{"type":"ready"}`. It
+says `{"type":"ping"}` now and then; whoever says nothing for SILENT_SECONDS, not even `pong`, is
+gone. So is, within RECHECK_SECONDS, whose session has ended or whose token is over: a person stays
+by saying `authenticate` with the next token before that. Whose key was revoked is gone within a
+second (`api.key_watch`).
 """
 
 import random
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 import msgspec
@@ -22,7 +26,15 @@ from fluxiq.api.door import REQUEST_ID, Door, refusal
 from fluxiq.api.errors import Failure, failure_of
 from fluxiq.api.guard import Guard, require
 from fluxiq.api.hub import Hub, Topic
-from fluxiq.api.live_client import LiveClient, Refetch, event_frame, frame
+from fluxiq.api.live_client import (
+    SUSPENDED,
+    UNAUTHORIZED_CODE,
+    Ending,
+    LiveClient,
+    Refetch,
+    event_frame,
+    frame,
+)
 from fluxiq.api.remote import Remote
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports.event_log import EventLog
@@ -39,19 +51,19 @@ AUTHENTICATE_SECONDS: Final = 10.0
 HEARTBEAT_SECONDS: Final = 30.0
 HEARTBEAT_SPREAD: Final = 0.2  # after a pause of ours all would be due at once, and again each time
 SILENT_SECONDS: Final = 60.0  # of a client that does not answer pings
+RECHECK_SECONDS: Final = 5.0  # until a key or token is looked at again
 
 REPLAY_MAX: Final = 1000  # missed events that are read again; beyond that the client refetches
 REPLAY_PAGE: Final = 100
 RETRY_SECONDS: Final = 1.0  # until a log that is away is asked again
 
 # RFC 6455 7.4.2: 4000-4999 are ours to define.
-UNAUTHORIZED_CODE: Final = 4401
 SILENT_CODE: Final = 4408
-GOING_AWAY_CODE: Final = 1001
 TRY_AGAIN_CODE: Final = 1013
 
 _PING = '{"type":"ping"}'
 _PONG = '{"type":"pong"}'
+_AUTHENTICATED = '{"type":"authenticated"}'
 _log = structlog.get_logger("fluxiq.api")
 
 
@@ -89,24 +101,27 @@ class Sockets:
     async def _serve(self) -> TrioResponse | None:
         headers = self._door.greet(websocket.headers.get(REQUEST_ID))
         authorization = websocket.headers.get("Authorization")
-        caller = None
+        admitted = None
         try:
             asked = _asked()
             if authorization is not None:
-                caller = await self._admit(authorization, asked)
+                admitted = await self._admit(authorization, asked)
         except Exception as error:  # noqa: BLE001 - refused in the envelope, as over HTTP
             return refusal(failure_of(error), headers)
 
         await websocket.accept(headers=headers)
         try:
-            caller = caller or await self._admit_by_message(asked)
-            client = self._hub.subscribe(caller.tenant.ispb, caller.merchant_id, asked.topics)
+            admitted = admitted or await self._admit_by_message(asked)
+            caller = admitted.caller
+            client = self._hub.subscribe(
+                caller.tenant.ispb, caller.merchant_id, asked.topics, caller.actor
+            )
         except Exception as error:  # noqa: BLE001 - told to the client, then closed
             await _close(failure_of(error), headers[REQUEST_ID])
             return None
 
         with client:
-            window = _Window(self._hub, client, caller, headers[REQUEST_ID])
+            window = _Window(self._hub, self._guard, client, admitted, headers[REQUEST_ID])
             try:
                 await window.subscribe(asked, "ready")
             except Unavailable as error:
@@ -115,15 +130,16 @@ class Sockets:
             await window.carry()
         return None
 
-    async def _admit(self, authorization: str, asked: Said) -> Caller:
+    async def _admit(self, authorization: str, asked: Said) -> "_Admitted":
         """Raises Refused, exactly as the doors of HTTP do."""
-        caller = await self._guard.identify(authorization)
+        address = self._remote.of(websocket)
+        caller = await self._guard.identify(authorization, address)
         bind_contextvars(institution=caller.tenant.ispb)
-        await self._guard.check_rate(caller, Rate.READ, self._remote.of(websocket))
+        await self._guard.check_rate(caller, Rate.READ, address)
         _require(caller, asked)
-        return caller
+        return _Admitted(caller, authorization, address)
 
-    async def _admit_by_message(self, asked: Said) -> Caller:
+    async def _admit_by_message(self, asked: Said) -> "_Admitted":
         with trio.move_on_after(AUTHENTICATE_SECONDS):
             said = _read(await websocket.receive())
             if said.type != "authenticate":
@@ -132,20 +148,32 @@ class Sockets:
         raise Refused("unauthorized", f"not authenticated within {AUTHENTICATE_SECONDS:g} s")
 
 
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    """Who came in, with what and from where: it is looked at again."""
+
+    caller: Caller
+    authorization: str
+    address: str
+
+
 class _Window:
     """One client, from `ready` to its end."""
 
-    def __init__(self, hub: Hub, client: LiveClient, caller: Caller, request_id: str) -> None:
+    def __init__(
+        self, hub: Hub, guard: Guard, client: LiveClient, admitted: _Admitted, request_id: str
+    ) -> None:
         self._hub = hub
+        self._guard = guard
         self._client = client
-        self._caller = caller
+        self._admitted = admitted
         self._request_id = request_id
         self._heard_at = trio.current_time()
 
     async def subscribe(self, said: Said, word: str) -> None:
         """Hear of these topics. Raises Refused, and Unavailable while events cannot be read."""
         client, topics = self._client, tuple(dict.fromkeys(said.topics))
-        _require(self._caller, said)
+        _require(self._admitted.caller, said)
         self._hub.want(client, topics)
         if Topic.PAYMENTS not in topics:
             client.stop()
@@ -153,7 +181,7 @@ class _Window:
             return
 
         # Heard of before it is asked how far they are: between the two nothing is missed.
-        merchant_id = self._caller.merchant_id
+        merchant_id = self._admitted.caller.merchant_id
         last = (await self._log.last([merchant_id]))[merchant_id]
         client.offer(frame(Subscribed(type=word, topics=topics, sequence=last)))
         since = said.since
@@ -167,6 +195,7 @@ class _Window:
         """Push until the client leaves (Quart then cancels us), falls silent, or the hub closes."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._listen)
+            nursery.start_soon(self._look_again)
             code, why = await self._push()
             nursery.cancel_scope.cancel()
         await websocket.close(code, why)
@@ -189,7 +218,7 @@ class _Window:
             else:
                 with trio.move_on_at(ping_at):
                     await client.wait()
-        return GOING_AWAY_CODE, "the server stops"
+        return client.ending.code, client.ending.why
 
     async def _catch_up(self) -> None:
         """Tell a page of what is owed, from the log."""
@@ -202,7 +231,8 @@ class _Window:
 
         limit = min(REPLAY_PAGE, span.until - span.after)
         try:
-            found = await self._log.after(self._caller.merchant_id, span.after, limit)
+            merchant_id = self._admitted.caller.merchant_id
+            found = await self._log.after(merchant_id, span.after, limit)
         except Unavailable as error:
             _log.warning("live_events_not_read", error=str(error))
             await trio.sleep(RETRY_SECONDS)
@@ -224,20 +254,48 @@ class _Window:
                 said = _read(text)
                 if said.type == "subscribe":
                     await self.subscribe(said, "subscribed")
+                elif said.type == "authenticate":
+                    await self._renew(said)
             except (Refused, Unavailable) as error:
                 self._client.offer(_error(failure_of(error), self._request_id))
                 continue
             if said.type == "ping":
                 self._client.offer(_PONG)
 
+    async def _renew(self, said: Said) -> None:
+        """The same person, or key, goes on with another token. Raises Refused, Unavailable."""
+        known, authorization = self._admitted.caller, f"Bearer {said.token}"
+        address = self._admitted.address
+        caller = await self._guard.identify(authorization, address)
+        if (caller.tenant.ispb, caller.actor) != (known.tenant.ispb, known.actor):
+            raise Refused("unauthorized", "this connection is somebody else's")
+        self._admitted = _Admitted(caller, authorization, address)
+        self._client.offer(_AUTHENTICATED)
+
+    async def _look_again(self) -> None:
+        """Close the window of whoever would not be let in any more."""
+        while True:
+            await trio.sleep(_spread(RECHECK_SECONDS))
+            try:
+                await self._guard.identify(self._admitted.authorization, self._admitted.address)
+            except Unavailable:
+                continue  # the weather, of which others tell: nobody was revoked by it
+            except Refused as refused:
+                self._client.close(Ending(UNAUTHORIZED_CODE, refused.code))
+                return
+
     @property
     def _log(self) -> EventLog:
-        return self._caller.tenant.events
+        return self._admitted.caller.tenant.events
 
 
 def _until_ping() -> float:
-    spread = random.uniform(-HEARTBEAT_SPREAD, HEARTBEAT_SPREAD)  # noqa: S311  hides nothing
-    return HEARTBEAT_SECONDS * (1 + spread)
+    return _spread(HEARTBEAT_SECONDS)
+
+
+def _spread(seconds: float) -> float:
+    """So that not all clients are due at once."""
+    return seconds * (1 + random.uniform(-HEARTBEAT_SPREAD, HEARTBEAT_SPREAD))  # noqa: S311  hides nothing
 
 
 def _asked() -> Said:
@@ -260,8 +318,8 @@ def _require(caller: Caller, said: Said) -> None:
 
 async def _close(failure: Failure, request_id: str) -> None:
     await websocket.send(_error(failure, request_id))
-    unavailable = failure.code == "unavailable"
-    await websocket.close(TRY_AGAIN_CODE if unavailable else UNAUTHORIZED_CODE, failure.code)
+    codes = {"unavailable": TRY_AGAIN_CODE, SUSPENDED.why: SUSPENDED.code}
+    await websocket.close(codes.get(failure.code, UNAUTHORIZED_CODE), failure.code)
 
 
 def _error(failure: Failure, request_id: str) -> str:

@@ -9,8 +9,9 @@ from fluxiq.api.paging import DaysAsked
 from fluxiq.domain.transfer import TransferLifeStatus
 from fluxiq.ports.transfers import TransferFilter
 from fluxiq.services import decide_transfer, make_transfer, transfers
-from fluxiq.services.messages.envelope import Data, Listing
+from fluxiq.services.messages.envelope import Data, Listing, encode
 from fluxiq.services.messages.transfers import MakeTransfer, TransferView
+from fluxiq.services.replay import once
 
 routes = Routes("/api/v1/transfers")
 
@@ -48,15 +49,22 @@ class TransfersAsked(DaysAsked, frozen=True, forbid_unknown_fields=True, kw_only
         "idempotency_key_reused",
         "idempotency_in_progress",
         "outcome_unknown",
+        "ledger_degraded",
     ),
 )
 async def open_transfer(call: Call, body: MakeTransfer) -> Reply:
-    """Move money: 201 when it has moved, 202 when it is held and awaits approval."""
+    """Move money: 201 when it has moved, 202 when it is held and awaits approval; also, without a
+    time to approve it in, when the ledger does not answer: then it moves once it does.
+    """
     # As with payouts, the key is not part of what it stands for.
     order = msgspec.structs.replace(body, idempotency_key=None)
     idempotency = call.money_idempotency(order, body.idempotency_key)
-    answer = await make_transfer.make_transfer(
-        call.tenant, call.merchant_id, call.actor, order, idempotency
+    tenant, merchant_id, actor = call.tenant, call.merchant_id, call.actor
+    answer = await once(
+        tenant,
+        merchant_id,
+        idempotency,
+        lambda: make_transfer.make_transfer(tenant, merchant_id, actor, order, idempotency),
     )
     reply = answered(answer)
     if _decode(answer.body).data.status == TransferLifeStatus.PENDING:
@@ -95,11 +103,14 @@ async def show_transfer(call: Call, transfer_id: PathText) -> Data[TransferView]
     rate=Rate.WRITE,
     reply=Data[TransferView],
     status=200,
+    also={_ACCEPTED: Data[TransferView]},
     refuses=_DECISION,
 )
-async def approve_transfer(call: Call, transfer_id: PathText) -> Data[TransferView]:
-    """Let a pending transfer go. By another key than the one that made it; twice is once."""
-    return Data(
+async def approve_transfer(call: Call, transfer_id: PathText) -> Reply:
+    """Let a pending transfer go. By another key than the one that made it; twice is once. 202: it
+    is decided, and the money moves once the ledger answers.
+    """
+    return _decided(
         await decide_transfer.approve_transfer(
             call.tenant, call.merchant_id, call.actor, transfer_id
         )
@@ -112,12 +123,20 @@ async def approve_transfer(call: Call, transfer_id: PathText) -> Data[TransferVi
     rate=Rate.WRITE,
     reply=Data[TransferView],
     status=200,
+    also={_ACCEPTED: Data[TransferView]},
     refuses=_DECISION,
 )
-async def reject_transfer(call: Call, transfer_id: PathText) -> Data[TransferView]:
-    """Give a pending transfer's money back. By another key than its maker's; twice is once."""
-    return Data(
+async def reject_transfer(call: Call, transfer_id: PathText) -> Reply:
+    """Give a pending transfer's money back. By another key than its maker's; twice is once. 202: it
+    is decided, and the money is free once the ledger answers.
+    """
+    return _decided(
         await decide_transfer.reject_transfer(
             call.tenant, call.merchant_id, call.actor, transfer_id
         )
     )
+
+
+def _decided(view: TransferView) -> Reply:
+    pending = view.status is TransferLifeStatus.PENDING
+    return Reply(body=encode(Data(view)), status=_ACCEPTED if pending else None)

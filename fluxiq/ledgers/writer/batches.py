@@ -20,7 +20,7 @@ from fluxiq.ledgers.tigerbeetle.results import (
     unpack_transfer_statuses,
 )
 from fluxiq.ledgers.writer.answers import as_first_answered, hides_a_chain
-from fluxiq.ledgers.writer.caps import Caps
+from fluxiq.ledgers.writer.caps import Caps, cap_reached
 from fluxiq.ledgers.writer.requests import Request
 
 if TYPE_CHECKING:
@@ -198,8 +198,7 @@ class Batches:
             if self.caps.admit(request.transfers):
                 within.append(request)
             else:
-                refusal = "TigerBeetle is away, and the stand-in's cap is reached"
-                request.fail(Unavailable("ledger", refusal, retry_after=30.0))
+                request.fail(cap_reached())
         return within
 
     def _not_spent(self, transfers: Sequence[Transfer]) -> None:

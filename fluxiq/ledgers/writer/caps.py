@@ -1,9 +1,26 @@
 """How much the stand-in may debit before TigerBeetle knows of it: `standin_limited`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from fluxiq.domain.ledger_records import Transfer
 from fluxiq.domain.ledger_statuses import TransferStatus
+from fluxiq.domain.postings import TransferCode
+from fluxiq.errors import LedgerDegraded
+
+RETRY_SECONDS: Final = 30.0
+
+# A refund holds its amount twice, in one chain: the customer's money, and room in the limit of what
+# was received. That limit is a counter, in no report: nothing leaves by it, its account bounds its
+# debits itself, and the chain exists only whole. So the money's leg bounds the refund, once.
+_COUNTERS: Final = frozenset({TransferCode.REFUND_LIMIT})
+
+
+def cap_reached() -> LedgerDegraded:
+    """What is said to whoever asks for more."""
+    return LedgerDegraded(
+        "TigerBeetle is away, and the stand-in's cap is reached", retry_after=RETRY_SECONDS
+    )
 
 
 class Caps:
@@ -28,12 +45,18 @@ class Caps:
         added: dict[int, int] = {}
         for one in self._debits(transfers):
             added[one.debit_account_id] = added.get(one.debit_account_id, 0) + one.amount
-        if self._total + sum(added.values()) > self._institution_cap:
-            return False
-        if any(self._spent(account) + more > self._account_cap for account, more in added.items()):
+        if not self.have_room(added):
             return False
         self._add(added.items(), 1)
         return True
+
+    def have_room(self, debits: Mapping[int, int]) -> bool:
+        """Say whether so much more, by account, would be admitted. None of them the house's."""
+        if self._total + sum(debits.values()) > self._institution_cap:
+            return False
+        return all(
+            self._spent(account) + more <= self._account_cap for account, more in debits.items()
+        )
 
     def count(self, transfers: Sequence[Transfer], statuses: Iterable[TransferStatus]) -> None:
         """Count what the stand-in did before, over the caps or not."""
@@ -62,6 +85,7 @@ class Caps:
             if one.debit_account_id
             and not one.pending_id
             and one.debit_account_id not in self._house
+            and one.code not in _COUNTERS
         )
 
     def _spent(self, account_id: int) -> int:

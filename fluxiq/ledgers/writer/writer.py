@@ -1,6 +1,6 @@
 """The ledger of one institution, whoever answers at the moment: one interface, one writer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from fluxiq.domain.ledger_records import Balance, LedgerAccount, Transfer
 from fluxiq.domain.ledger_statuses import TransferStatus
-from fluxiq.errors import Unavailable, Unknown
+from fluxiq.errors import LedgerDegraded, Unavailable, Unknown
 from fluxiq.ledgers.breaker import RETURNS, BreakerState
 from fluxiq.ledgers.limits import TRANSFERS_MAX
 from fluxiq.ledgers.parts import (
@@ -22,6 +22,7 @@ from fluxiq.ledgers.parts import (
     TigerBeetle,
 )
 from fluxiq.ledgers.writer.batches import Batches
+from fluxiq.ledgers.writer.caps import cap_reached
 from fluxiq.ledgers.writer.changes import Changes
 from fluxiq.ledgers.writer.follower import Follower
 from fluxiq.ledgers.writer.governor import Governor
@@ -196,16 +197,11 @@ class Writer:
     ) -> None:
         """Let transfers wait for the next batch; `reply_to` gets their statuses, or an error.
 
-        Raises ValueError for what `check_request` refuses, and Unavailable when too many wait, or
-        nothing is written here any more.
+        Raises ValueError for what `check_request` refuses, LedgerDegraded where the policy lets
+        nobody wait, and Unavailable when too many wait, or nothing is written here any more.
         """
         records = admit(transfers, self.ledger, self.limits.batch_max)
-        if self.fenced or self.ended:
-            raise Unavailable("ledger", "this writer has ended")
-        if self.policy is Policy.FAIL_CLOSED and self.authority.mode is Mode.QUEUE:
-            raise _away()
-        if not self.waiting.has_room(len(transfers)):
-            raise Unavailable("ledger", f"{len(self.waiting)} transfers wait already")
+        self._refuse_if_closed(len(transfers))
         expires_at = trio.current_time() + self.limits.patience_seconds
         self.waiting.put(lane, Request(transfers, reply_to, expires_at, records))
         self.changed.set()
@@ -221,6 +217,22 @@ class Writer:
         answer = Answer()
         self.put(transfers, answer)
         return list(await answer.wait())
+
+    def foresee(self, debits: Mapping[int, int]) -> None:
+        """Raise what `put` would at this moment, and LedgerDegraded where the stand-in would not
+        debit so much of accounts (centavos by id) for its caps. Nothing is reserved.
+        """
+        self._refuse_if_closed(len(debits))
+        if self.stands_in and self.limited and not self.batches.caps.have_room(debits):
+            raise cap_reached()
+
+    def _refuse_if_closed(self, transfers: int) -> None:
+        if self.fenced or self.ended:
+            raise Unavailable("ledger", "this writer has ended")
+        if self.policy is Policy.FAIL_CLOSED and self.authority.mode is Mode.QUEUE:
+            raise _away()
+        if not self.waiting.has_room(transfers):
+            raise Unavailable("ledger", f"{len(self.waiting)} transfers wait already")
 
     async def create_accounts(self, accounts: Sequence[LedgerAccount]) -> None:
         """Create, or do nothing where the same exists: in Postgres, then in TigerBeetle.
@@ -301,5 +313,5 @@ class Writer:
                 self.waiting.refuse_all(_away())
 
 
-def _away() -> Unavailable:
-    return Unavailable("ledger", "TigerBeetle is away", retry_after=5.0)
+def _away() -> LedgerDegraded:
+    return LedgerDegraded("TigerBeetle is away", retry_after=5.0)

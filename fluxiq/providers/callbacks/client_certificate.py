@@ -1,10 +1,12 @@
 """The BCB's scheme: nothing is signed, the client certificate of the connection is the proof.
 
-Our API sits behind a proxy that ends TLS. It must ask for a client certificate, check it against
-the provider's authority, and set the header anew on every request, so that nobody outside can say
-it: `Client-Cert` of RFC 9440 (base 64 of the DER between colons), or the PEM with percent escapes
-(nginx's `$ssl_client_escaped_cert`). The header is believed from the proxy's own address only, and
-the certificate must be one that the link's settings pin.
+Where we end TLS ourselves (`[http.tls]`), it is the connection's, and no header counts. Behind a
+proxy that ends TLS, that one must ask for a client certificate, check it against the provider's
+authority, and set the header anew on every request, so that nobody outside can say it:
+`Client-Cert` of RFC 9440 (base 64 of the DER between colons), or the PEM with percent escapes
+(nginx's `$ssl_client_escaped_cert`). The header is believed from the proxy's own address only.
+Either way the certificate must be one that the link's settings pin: it belongs to one provider of
+one institution.
 """
 
 import base64
@@ -33,10 +35,12 @@ def mtls_only(scheme: MtlsOnly) -> Verify:
     proxies = [_network(text) for text in scheme.trusted_proxies]
 
     def verify(callback: Callback, now: datetime) -> None:
-        if not _comes_from(callback.remote, proxies):
+        if callback.certificate is not None:
+            certificate = load_der_x509_certificate(callback.certificate)
+        elif _comes_from(callback.remote, proxies):
+            certificate = _certificate(callback.headers.get(scheme.certificate_header, ""))
+        else:
             raise invalid("a client certificate is believed from a trusted proxy only")
-
-        certificate = _certificate(callback.headers.get(scheme.certificate_header, ""))
         if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
             raise invalid("the client certificate is not valid now")
         _require_pinned(certificate, scheme)

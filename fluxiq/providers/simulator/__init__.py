@@ -10,7 +10,14 @@ the stranger who pays a BR Code. The recipient's key decides how an order fares 
 from fluxiq.providers.simulator.app import serve
 from fluxiq.providers.simulator.config import Customer, SimulatorConfig
 from fluxiq.providers.simulator.control import SimulatorControl
-from fluxiq.providers.simulator.messages import Paid, PayBrCode, PayKey, SomePayer, Statistics
+from fluxiq.providers.simulator.messages import (
+    Paid,
+    PayBrCode,
+    PayKey,
+    SomePayer,
+    StatementFault,
+    Statistics,
+)
 
 __all__ = [
     "Customer",
@@ -20,6 +27,7 @@ __all__ = [
     "SimulatorConfig",
     "SimulatorControl",
     "SomePayer",
+    "StatementFault",
     "Statistics",
     "serve",
 ]

@@ -1,11 +1,9 @@
 """The provider's doors: signed ones for its customers, open ones for people who pay."""
 
-import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -13,11 +11,21 @@ import trio
 
 from fluxiq.domain import brcode
 from fluxiq.domain.documents import mask_document
-from fluxiq.domain.identifiers import is_end_to_end_id, is_return_id
+from fluxiq.domain.identifiers import is_end_to_end_id, is_return_id, parse_charge_txid
 from fluxiq.domain.keys import classify
 from fluxiq.domain.money import centavos_of
 from fluxiq.errors import Refused, Unavailable
-from fluxiq.http1 import HttpClient, Request, Response, bind, port_of, serve_http, tcp_connector
+from fluxiq.http1 import (
+    HttpClient,
+    Request,
+    Response,
+    bind,
+    client_tls,
+    port_of,
+    serve_http,
+    tcp_connector,
+)
+from fluxiq.providers.cob_messages import CobRemoval, CobWanted
 from fluxiq.providers.order_messages import (
     ErrorReply,
     OrderReply,
@@ -26,9 +34,12 @@ from fluxiq.providers.order_messages import (
     RefundOrder,
 )
 from fluxiq.providers.signatures import HmacSignature
+from fluxiq.providers.simulator import fraud_doors
+from fluxiq.providers.simulator.books import read_query
 from fluxiq.providers.simulator.config import ISPB, Customer, SimulatorConfig
 from fluxiq.providers.simulator.journal import Journal
 from fluxiq.providers.simulator.messages import (
+    Falsify,
     Paid,
     PaidMany,
     PayBrCode,
@@ -40,16 +51,17 @@ from fluxiq.providers.simulator.plan import plan_of
 from fluxiq.providers.simulator.postman import LANES, Postman
 from fluxiq.providers.simulator.psp import Psp
 from fluxiq.providers.simulator.timetable import Timetable
+from fluxiq.providers.simulator.wire import decode as _decode
+from fluxiq.providers.simulator.wire import reply as _reply
 from fluxiq.providers.simulator_client import INSTITUTION
 
 TELL_FIRST_SECONDS_MAX = 2.0
 LATE_SECONDS = 5.0  # until `late@…` is answered
 OWNER_DOCUMENT = "12345678909"
+_FRAUD = "FR01"  # SPI's reason of a return
 
-_JSON = {"content-type": "application/json"}
 _STATUS_OF = {"signature_invalid": 401, "not_found": 404, "customer_unknown": 404, "conflict": 409}
 
-T = TypeVar("T")
 Answer = Response | None
 Door = Callable[["Doors", Request, str], Awaitable[Answer]]
 
@@ -83,7 +95,7 @@ async def serve(
 def _client(customer: Customer) -> HttpClient:
     parts = urlsplit(customer.notices_url)
     assert parts.hostname, "checked by the config"
-    tls = ssl.create_default_context() if parts.scheme == "https" else None
+    tls = client_tls() if parts.scheme == "https" else None
     connect = tcp_connector(parts.hostname, parts.port or (443 if tls else 80), tls)
     return HttpClient(connect, parts.netloc, connections_max=LANES)
 
@@ -120,9 +132,14 @@ class Doors:
         return await self._take(_wanted(ispb, _decode(request.body, _ORDER), rest))
 
     async def take_refund(self, request: Request, rest: str) -> Answer:
-        """As `take_order`; the description's plan decides, as a key's does."""
+        """As `take_order`; the description's plan decides, as a key's does, or what was reported of
+        a payment that goes back for fraud.
+        """
         ispb = self._customer(request)
-        return await self._take(_wanted_refund(ispb, _decode(request.body, _REFUND), rest))
+        said = _decode(request.body, _REFUND)
+        reported = self._psp.fraud.details_of(ispb, said.end_to_end_id)
+        plan = reported if said.reason_code == _FRAUD and reported else said.description
+        return await self._take(_wanted_refund(ispb, said, plan, rest))
 
     async def _take(self, wanted: Order) -> Answer:
         known = self._psp.find(wanted.end_to_end_id)
@@ -153,6 +170,29 @@ class Doors:
             return _reply(404, OrderReply(state="not_found"))
         return _reply(200, _order_reply(order))
 
+    async def show_statement(self, request: Request, rest: str) -> Answer:
+        """What settled in a window, in pages as the BCB has them."""
+        del rest
+        ispb = self._customer(request)
+        return _reply(200, self._psp.books.statement(ispb, read_query(request.target)))
+
+    async def host_charge(self, request: Request, txid: str) -> Answer:
+        ispb = self._customer(request)
+        wanted = _decode(request.body, _COB)
+        parse_charge_txid(txid)
+        return _reply(201, self._psp.locations.put(ispb, txid, wanted))
+
+    async def remove_charge(self, request: Request, txid: str) -> Answer:
+        ispb = self._customer(request)
+        _decode(request.body, _COB_REMOVAL)
+        return _reply(200, self._psp.locations.remove(ispb, txid))
+
+    async def tell_infraction(self, request: Request, rest: str) -> Answer:
+        return fraud_doors.tell(self._psp.fraud, self._customer(request), request, rest)
+
+    async def show_infraction(self, request: Request, report_id: str) -> Answer:
+        return _reply(200, self._psp.fraud.show(report_id, self._customer(request)))
+
     async def show_owner(self, request: Request, key: str) -> Answer:
         """Every well-formed key has an owner, but for `unknown@…`."""
         self._customer(request)
@@ -182,9 +222,30 @@ class Doors:
         self._require_customer(wanted.ispb)
         _, key = classify(wanted.pix_key)
         paid = self._psp.receive(
-            wanted.ispb, key, wanted.amount, payer=wanted.payer, copies=wanted.copies
+            wanted.ispb,
+            key,
+            wanted.amount,
+            payer=wanted.payer,
+            copies=wanted.copies,
+            is_told=wanted.is_told,
         )
         return _reply(200, paid)
+
+    async def falsify(self, request: Request, rest: str) -> Answer:
+        del rest
+        wanted = _decode(request.body, _FALSIFY)
+        self._require_customer(wanted.ispb)
+        self._psp.books.falsify(wanted)
+        return _reply(200, wanted)
+
+    async def report_fraud(self, request: Request, rest: str) -> Answer:
+        if not rest:
+            return fraud_doors.report(self._psp.fraud, request)
+        return _reply(200, self._psp.fraud.withdraw(rest.removesuffix("/withdraw")))
+
+    async def show_fraud(self, request: Request, report_id: str) -> Answer:
+        del request
+        return _reply(200, self._psp.fraud.show(report_id))
 
     async def show_any_order(self, request: Request, end_to_end_id: str) -> Answer:
         del request
@@ -216,20 +277,39 @@ class Doors:
 
     def _pay(self, wanted: PayBrCode) -> Paid:
         key, amount, txid = self._payable(wanted)
+        if txid is not None:
+            self._psp.locations.paid(wanted.ispb, txid)
         return self._psp.receive(
-            wanted.ispb, key, amount, payer=wanted.payer, txid=txid, copies=wanted.copies
+            wanted.ispb,
+            key,
+            amount,
+            payer=wanted.payer,
+            txid=txid,
+            copies=wanted.copies,
+            is_told=wanted.is_told,
         )
 
     def _payable(self, wanted: PayBrCode) -> tuple[str, int, str | None]:
         """Key, centavos and txid. Raises Refused when the code cannot be paid."""
         self._require_customer(wanted.ispb)
         code = brcode.parse(wanted.br_code)
+        if code.url is not None:
+            return self._hosted(code.url, wanted)
         if code.key is None:
-            raise Refused("code_not_static", "only static codes are paid here", field="br_code")
+            raise Refused("code_without_key", "the code says nobody to pay", field="br_code")
         amount = wanted.amount or code.amount
         if amount is None:
             raise Refused("amount_missing", "neither you nor the code say how much", field="amount")
         return code.key, amount, code.txid
+
+    def _hosted(self, location: str, wanted: PayBrCode) -> tuple[str, int, str]:
+        """What the payer's app finds at a location: of it the payer chooses nothing."""
+        hosted = self._psp.locations.find(location)
+        if hosted.ispb != wanted.ispb:
+            raise Refused("customer_unknown", "the charge is another customer's", field="ispb")
+        if wanted.amount not in {None, hosted.amount}:
+            raise Refused("amount_fixed", "the charge says how much", field="amount")
+        return hosted.pix_key, hosted.amount, hosted.txid
 
 
 _DOORS: dict[tuple[str, str], Door] = {
@@ -237,10 +317,18 @@ _DOORS: dict[tuple[str, str], Door] = {
     ("GET", "payments"): Doors.show_order,
     ("POST", "refunds"): Doors.take_refund,
     ("GET", "refunds"): Doors.show_order,
+    ("GET", "statement"): Doors.show_statement,
     ("GET", "dict"): Doors.show_owner,
+    ("PUT", "cob"): Doors.host_charge,
+    ("PATCH", "cob"): Doors.remove_charge,
+    ("POST", "infractions"): Doors.tell_infraction,
+    ("GET", "infractions"): Doors.show_infraction,
+    ("POST", "frauds"): Doors.report_fraud,
+    ("GET", "frauds"): Doors.show_fraud,
     ("POST", "pay"): Doors.pay,
     ("POST", "pay-many"): Doors.pay_many,
     ("POST", "pay-key"): Doors.pay_key,
+    ("POST", "statement-faults"): Doors.falsify,
     ("GET", "orders"): Doors.show_any_order,
     ("GET", "statistics"): Doors.show_statistics,
     ("GET", "health"): Doors.show_health,
@@ -248,10 +336,12 @@ _DOORS: dict[tuple[str, str], Door] = {
 
 _ORDER = msgspec.json.Decoder(PaymentOrder)
 _REFUND = msgspec.json.Decoder(RefundOrder)
+_COB = msgspec.json.Decoder(CobWanted)
+_COB_REMOVAL = msgspec.json.Decoder(CobRemoval)
 _PAY = msgspec.json.Decoder(PayBrCode)
 _PAY_MANY = msgspec.json.Decoder(PayMany)
 _PAY_KEY = msgspec.json.Decoder(PayKey)
-_encode = msgspec.json.Encoder().encode
+_FALSIFY = msgspec.json.Decoder(Falsify)
 
 
 def _wanted(ispb: str, said: PaymentOrder, rest: str) -> Order:
@@ -267,7 +357,7 @@ def _wanted(ispb: str, said: PaymentOrder, rest: str) -> Order:
     return Order(ispb=ispb, end_to_end_id=said.end_to_end_id, amount=amount, pix_key=key)
 
 
-def _wanted_refund(ispb: str, said: RefundOrder, rest: str) -> Order:
+def _wanted_refund(ispb: str, said: RefundOrder, plan: str, rest: str) -> Order:
     """As `_wanted`. Whether the refunds of a payment add up is the customer's to keep: nothing of
     what was received is remembered here.
     """
@@ -278,7 +368,7 @@ def _wanted_refund(ispb: str, said: RefundOrder, rest: str) -> Order:
     amount = centavos_of(said.amount)
     if amount == 0:
         raise _rejected("AM01", "an amount of zero", "amount")
-    return Order(ispb=ispb, end_to_end_id=said.return_id, amount=amount, pix_key=said.description)
+    return Order(ispb=ispb, end_to_end_id=said.return_id, amount=amount, pix_key=plan)
 
 
 def _rejected(reason_code: str, message: str, field: str) -> Refused:
@@ -288,17 +378,6 @@ def _rejected(reason_code: str, message: str, field: str) -> Refused:
 
 def _order_reply(order: Order) -> OrderReply:
     return OrderReply(state=order.state, reason_code=order.reason_code)
-
-
-def _decode(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
-    try:
-        return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refused("request_invalid", str(error)) from None
-
-
-def _reply(status: int, body: object) -> Response:
-    return Response(status=status, body=_encode(body), headers=_JSON)
 
 
 def _refusal(refused: Refused) -> Response:

@@ -2,22 +2,26 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.http1 import HttpClient, NoAnswer, NotSent, tcp_connector
-from fluxiq.providers.order_messages import ErrorReply, OrderReply
+from fluxiq.providers.order_messages import ErrorReply, InfractionReply, OrderReply, Situation
 from fluxiq.providers.simulator.messages import (
     PAYMENTS_PER_CALL_MAX,
+    Falsify,
+    FraudTold,
     Paid,
     PaidMany,
     PayBrCode,
     PayKey,
     PayMany,
+    ReportFraud,
     SomePayer,
+    StatementFault,
     Statistics,
 )
 
@@ -49,10 +53,16 @@ class SimulatorControl:
         payer: SomePayer | None = None,
         amount: int | None = None,
         copies: int = 1,
+        is_told: bool = True,
     ) -> Paid:
         """Somebody pays a BR Code of `ispb`; `amount` (centavos) overrides the code's."""
         wanted = PayBrCode(
-            ispb=ispb, br_code=br_code, payer=payer or SomePayer(), amount=amount, copies=copies
+            ispb=ispb,
+            br_code=br_code,
+            payer=payer or SomePayer(),
+            amount=amount,
+            copies=copies,
+            is_told=is_told,
         )
         return await self._call("POST", "/pay", Paid, wanted)
 
@@ -65,11 +75,61 @@ class SimulatorControl:
         return paid
 
     async def pay_key(
-        self, *, ispb: str, pix_key: str, amount: int, payer: SomePayer | None = None
+        self,
+        *,
+        ispb: str,
+        pix_key: str,
+        amount: int,
+        payer: SomePayer | None = None,
+        is_told: bool = True,
     ) -> Paid:
         """Somebody pays `amount` centavos to a key of `ispb`, without any code."""
-        wanted = PayKey(ispb=ispb, pix_key=pix_key, amount=amount, payer=payer or SomePayer())
+        wanted = PayKey(
+            ispb=ispb,
+            pix_key=pix_key,
+            amount=amount,
+            payer=payer or SomePayer(),
+            is_told=is_told,
+        )
         return await self._call("POST", "/pay-key", Paid, wanted)
+
+    async def falsify(
+        self, *, ispb: str, line_id: str, fault: StatementFault, amount: int = 1
+    ) -> None:
+        """From now on the statement of `ispb` is wrong about what has this end-to-end or return id;
+        `amount` is what it says with AMOUNT.
+        """
+        wanted = Falsify(ispb=ispb, id=line_id, fault=fault, amount=amount)
+        await self._call("POST", "/statement-faults", Falsify, wanted)
+
+    async def report_fraud(
+        self,
+        *,
+        ispb: str,
+        end_to_end_id: str,
+        situation: Situation = Situation.SCAM,
+        details: str = "",
+        copies: int = 1,
+        withdrawn: Literal["never", "last", "first"] = "never",
+    ) -> FraudTold:
+        """Somebody reports a payment to `ispb` as fraud; see `ReportFraud`."""
+        wanted = ReportFraud(
+            ispb=ispb,
+            end_to_end_id=end_to_end_id,
+            situation=situation,
+            details=details,
+            copies=copies,
+            withdrawn=withdrawn,
+        )
+        return await self._call("POST", "/frauds", FraudTold, wanted)
+
+    async def withdraw_fraud(self, report_id: str) -> InfractionReply:
+        """The reporter takes it back. Raises Refused once it is closed."""
+        return await self._call("POST", f"/frauds/{report_id}/withdraw", InfractionReply)
+
+    async def fraud(self, report_id: str) -> InfractionReply:
+        """How a report stands."""
+        return await self._call("GET", f"/frauds/{report_id}", InfractionReply)
 
     async def order(self, end_to_end_id: str) -> OrderReply:
         """What became of an order: accepted, settled, rejected or not_found."""

@@ -17,7 +17,15 @@ import msgspec
 from msgspec import Struct
 
 from fluxiq.errors import StartRefused, Unavailable
-from fluxiq.providers.order_messages import OutcomeNotice, ReceiptNotice, ReturnNotice
+from fluxiq.providers.cob_messages import CobStatus
+from fluxiq.providers.order_messages import (
+    AnalysisResult,
+    InfractionNotice,
+    InfractionState,
+    OutcomeNotice,
+    ReceiptNotice,
+    ReturnNotice,
+)
 
 
 class Accepted(Struct, frozen=True, tag="accepted"):
@@ -30,10 +38,18 @@ class Accepted(Struct, frozen=True, tag="accepted"):
 class Ended(Struct, frozen=True, tag="ended"):
     end_to_end_id: str
     reason_code: str | None = None
+    at: datetime | None = None  # not in journals from before there were statements
+
+
+class Untold(Struct, frozen=True, tag="untold"):
+    """Money that arrived, and whose customer is never told."""
+
+    ispb: str
+    receipt: ReceiptNotice
 
 
 class Owed(Struct, frozen=True, tag="owed", omit_defaults=True):
-    """A notice for a customer, not to be sent before `due`. Exactly one of the three notices."""
+    """A notice for a customer, not to be sent before `due`. Exactly one of the four notices."""
 
     number: int
     ispb: str
@@ -41,10 +57,11 @@ class Owed(Struct, frozen=True, tag="owed", omit_defaults=True):
     receipt: ReceiptNotice | None = None
     outcome: OutcomeNotice | None = None
     returned: ReturnNotice | None = None
+    infraction: InfractionNotice | None = None
 
     @property
     def notice(self) -> "SomeNotice":
-        notice = self.receipt or self.outcome or self.returned
+        notice = self.receipt or self.outcome or self.returned or self.infraction
         assert notice is not None, f"line {self.number} owes nothing"
         return notice
 
@@ -53,8 +70,45 @@ class Answered(Struct, frozen=True, tag="answered"):
     numbers: tuple[int, ...]
 
 
-Line = Accepted | Ended | Owed | Answered
-SomeNotice = ReceiptNotice | OutcomeNotice | ReturnNotice
+class Reported(Struct, frozen=True, tag="reported"):
+    """A fraud of which the customer `ispb` is to hear."""
+
+    ispb: str
+    id: str
+    end_to_end_id: str
+    situation: str
+    details: str
+
+
+class Hosted(Struct, frozen=True, tag="hosted", kw_only=True):
+    """A charge of a customer, where payers find it; `amount` in centavos."""
+
+    ispb: str
+    txid: str
+    location: str
+    amount: int
+    pix_key: str
+    lasts_seconds: int
+    made_at: datetime
+
+
+class CobEnded(Struct, frozen=True, tag="cob_ended"):
+    """A hosted charge was paid or removed."""
+
+    location: str
+    status: CobStatus
+
+
+class Decided(Struct, frozen=True, tag="decided"):
+    """How a report of fraud stands from here on."""
+
+    id: str
+    status: InfractionState
+    result: AnalysisResult | None = None
+
+
+Line = Accepted | Ended | Untold | Owed | Answered | Reported | Decided | Hosted | CobEnded
+SomeNotice = ReceiptNotice | OutcomeNotice | ReturnNotice | InfractionNotice
 
 
 class Journal:

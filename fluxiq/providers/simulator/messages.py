@@ -1,8 +1,11 @@
 """What people outside say to the simulator: pay this, show me that. Amounts are int centavos."""
 
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
+
+from fluxiq.providers.order_messages import Situation
 
 Centavos = Annotated[int, Meta(ge=1, le=999_999_999_999)]
 Copies = Annotated[int, Meta(ge=1, le=10)]
@@ -24,6 +27,7 @@ class PayBrCode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     payer: SomePayer = SomePayer()
     amount: Centavos | None = None
     copies: Copies = 1
+    is_told: bool = True  # False: it settles, and its notice is never sent
 
 
 class PayKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,6 +38,28 @@ class PayKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     amount: Centavos
     payer: SomePayer = SomePayer()
     copies: Copies = 1
+    is_told: bool = True
+
+
+class ReportFraud(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Somebody reports a payment to the customer `ispb` as fraud; whether there was one is not
+    looked at. `copies` as of a payment; `withdrawn`: taken back, which is told after the report or
+    before it. `details` may name a plan, as a key does: of `lost@…` the customer's first words get
+    no answer, and how the return of the money fares is decided by it too.
+    """
+
+    ispb: str
+    end_to_end_id: str
+    situation: Situation = Situation.SCAM
+    details: Annotated[str, Meta(max_length=2000)] = ""
+    copies: Copies = 1
+    withdrawn: Literal["never", "last", "first"] = "never"
+
+
+class FraudTold(Struct, frozen=True, kw_only=True):
+    """A report is owed to its customer."""
+
+    id: str
 
 
 class PayMany(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,3 +88,25 @@ class Statistics(Struct, frozen=True, kw_only=True):
     notices_answered: int
     calls_failed: int
     payments_made: int
+
+
+class StatementFault(StrEnum):
+    """What is wrong with a line of the statement: it is not there, or twice, or its amount is
+    another one. NONE takes it back.
+    """
+
+    NONE = "none"
+    MISSING = "missing"
+    DOUBLED = "doubled"
+    AMOUNT = "amount"
+
+
+class Falsify(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From now on the line `id` (an end-to-end or return id) of the customer `ispb` is false.
+    `amount` is what it says with AMOUNT.
+    """
+
+    ispb: str
+    id: Annotated[str, Meta(min_length=32, max_length=32)]
+    fault: StatementFault
+    amount: Centavos = 1

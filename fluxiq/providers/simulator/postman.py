@@ -10,6 +10,7 @@ import trio
 
 from fluxiq.http1 import HttpClient, NoAnswer, NotSent
 from fluxiq.providers.order_messages import (
+    InfractionNotice,
     Notices,
     OutcomeNotice,
     ReceiptNotice,
@@ -104,6 +105,7 @@ class Postman:
                 pix=tuple(one for one in notices if isinstance(one, ReceiptNotice)),
                 payments=tuple(one for one in notices if isinstance(one, OutcomeNotice)),
                 returns=tuple(one for one in notices if isinstance(one, ReturnNotice)),
+                infractions=tuple(one for one in notices if isinstance(one, InfractionNotice)),
             )
         )
         headers = self._signature.sign(body, datetime.now(UTC))

@@ -13,17 +13,30 @@ from msgspec.structs import replace
 
 from fluxiq.domain.identifiers import SUFFIX_LENGTH, build_end_to_end_id, build_return_id
 from fluxiq.errors import Unavailable
-from fluxiq.providers.order_messages import OutcomeNotice, ReceiptNotice, ReturnNotice
+from fluxiq.providers.order_messages import (
+    InfractionNotice,
+    OutcomeNotice,
+    ReceiptNotice,
+    ReturnNotice,
+)
+from fluxiq.providers.simulator.books import Books
 from fluxiq.providers.simulator.config import ISPB, SimulatorConfig
+from fluxiq.providers.simulator.fraud import FraudDesk
 from fluxiq.providers.simulator.journal import (
     Accepted,
     Answered,
+    CobEnded,
+    Decided,
     Ended,
+    Hosted,
     Journal,
     Line,
     Owed,
+    Reported,
     SomeNotice,
+    Untold,
 )
+from fluxiq.providers.simulator.locations import LocationBook
 from fluxiq.providers.simulator.messages import Paid, SomePayer, Statistics
 from fluxiq.providers.simulator.orders import (
     RETURN_FACTOR,
@@ -49,6 +62,9 @@ class Psp:
         self._config = config
         self._journal = journal
         self._timetable = timetable
+        self.books = Books(config.orders_max)
+        self.fraud = FraudDesk(self)
+        self.locations = LocationBook(journal)
         self._postmen: Mapping[str, Postman] = {}
         self._orders: dict[str, Order] = {}
         self._open = 0
@@ -73,9 +89,16 @@ class Psp:
                     )
                 case Ended():
                     self._end(line)
+                case Untold():
+                    self.books.received(line.ispb, line.receipt)
                 case Owed():
+                    self._settle(line)
                     self._owed[line.number] = line
                     self._number = max(self._number, line.number)
+                case Reported() | Decided():
+                    self.fraud.restore(line)
+                case Hosted() | CobEnded():
+                    self.locations.restore(line)
                 case Answered():
                     for number in line.numbers:
                         self._owed.pop(number, None)
@@ -140,12 +163,20 @@ class Psp:
         payer: SomePayer,
         txid: str | None = None,
         copies: int = 1,
+        is_told: bool = True,
     ) -> Paid:
         """Somebody paid `amount` centavos to a key of the customer `ispb`. Raises Unavailable."""
         self._require_room()
         now = datetime.now(UTC)
         end_to_end_id = build_end_to_end_id(ISPB, now, _suffix())
         notice = receipt_of(end_to_end_id, pix_key, amount, payer, txid)
+        paid = Paid(end_to_end_id=end_to_end_id, amount=amount, txid=txid)
+        self._paid_count += 1
+        if not is_told:
+            self._journal.write([Untold(ispb, notice)])
+            self.books.received(ispb, notice)
+            return paid
+
         # Of several copies, every second one claims to be news.
         self._owe(
             [
@@ -156,10 +187,16 @@ class Psp:
                 for copy in range(copies)
             ]
         )
-        self._paid_count += 1
-        return Paid(end_to_end_id=end_to_end_id, amount=amount, txid=txid)
+        return paid
 
     # Notices.
+
+    def owe(self, ispb: str, notices: Sequence[SomeNotice], lines: Sequence[Line]) -> None:
+        """What the fraud desk writes and has told, as one write. Raises Unavailable."""
+        self._require_room()
+        owed = [self._owed_notice(ispb, notice) for notice in notices]
+        self._journal.write([*lines, *owed])
+        self._owe(owed, written=True)
 
     def answered(self, letters: Sequence[Letter]) -> None:
         """A customer took these."""
@@ -205,6 +242,15 @@ class Psp:
 
         self._orders[ended.end_to_end_id] = ended
         self._open -= 1
+        if ended.state is OrderState.SETTLED and line.at is not None:
+            self.books.settled(ended, line.at)
+
+    def _settle(self, owed: Owed) -> None:
+        """What is owed tells of money that has moved."""
+        if owed.receipt is not None:
+            self.books.received(owed.ispb, owed.receipt)
+        if owed.returned is not None:
+            self.books.returned(owed.ispb, owed.returned)
 
     def _schedule(self, order: Order, plan: Plan) -> None:
         delay = self._config.slow_seconds if plan.is_slow else self._config.confirm_seconds
@@ -218,7 +264,7 @@ class Psp:
     def _finish(self, order: Order) -> list[Owed]:
         """Settle or reject; the end and what is owed for it are one write."""
         plan = plan_of(order.pix_key)
-        end = Ended(order.end_to_end_id, plan.reason_code)
+        end = Ended(order.end_to_end_id, plan.reason_code, datetime.now(UTC))
         owed = [
             self._owed_notice(order.ispb, notice, seconds)
             for notice, seconds in notices_of(order, plan, self._config.confirm_seconds)
@@ -241,12 +287,14 @@ class Psp:
             receipt=notice if isinstance(notice, ReceiptNotice) else None,
             outcome=notice if isinstance(notice, OutcomeNotice) else None,
             returned=notice if isinstance(notice, ReturnNotice) else None,
+            infraction=notice if isinstance(notice, InfractionNotice) else None,
         )
 
     def _owe(self, notices: Sequence[Owed], *, written: bool = False) -> None:
         if not written:
             self._journal.write(notices)
         for owed in notices:
+            self._settle(owed)
             self._owed[owed.number] = owed
             self._post(owed)
 

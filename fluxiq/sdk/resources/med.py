@@ -8,9 +8,20 @@ from fluxiq.sdk.calls import C, Call, List, Resource
 from fluxiq.sdk.request import Page, Request, data, get, page_of, path, post, said
 
 
+class MedInfraction(Struct, frozen=True, kw_only=True):
+    """Another institution's report: the provider link that brought it, its number there, and what
+    the provider was told: open, acknowledged, agreed, disagreed or cancelled.
+    """
+
+    provider: str
+    number: str
+    told: str
+
+
 class MedReport(Struct, frozen=True, kw_only=True):
     """`status`: open, acknowledged, closed or cancelled; closed as `result` agreed, disagreed or
-    expired. `details` are shown to who may decide.
+    expired. `return_failed`: `failed_refund_id` was rejected, its money is blocked again, and the
+    report waits to be closed anew. `details` and `infraction` are shown to who may decide.
     """
 
     id: str
@@ -24,11 +35,13 @@ class MedReport(Struct, frozen=True, kw_only=True):
     blocked_amount: int
     returned_amount: int
     refund_id: str | None
+    failed_refund_id: str | None
     currency: str
     blocked_until: datetime | None
     created_at: datetime
     updated_at: datetime
     closed_at: datetime | None
+    infraction: MedInfraction | None
 
 
 class MedReports(Resource[C]):

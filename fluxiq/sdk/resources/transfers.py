@@ -15,7 +15,8 @@ class TransferFailure(Struct, frozen=True, kw_only=True):
 
 class Transfer(Struct, frozen=True, kw_only=True):
     """`status`: completed, failed, or pending: it awaits approval until `expires_at`, by another
-    key than `created_by`.
+    key than `created_by`, or, without that time, the ledger. Of a transfer that came from another
+    merchant, `created_by`, `decided_by`, `expires_at` and `metadata` are empty.
     """
 
     id: str
@@ -27,7 +28,7 @@ class Transfer(Struct, frozen=True, kw_only=True):
     description: str
     ledger_entry_id: str | None
     failure: TransferFailure | None
-    created_by: str
+    created_by: str | None
     decided_by: str | None
     created_at: datetime
     expires_at: datetime | None

@@ -11,7 +11,9 @@ from fluxiq.sdk.request import Page, Request, data, delete, get, page_of, patch,
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """`secret` (`whsec_…`) is shown once, when it is made. `status`: enabled or disabled."""
+    """`secret` (`whsec_…`) is shown once, when it is made: None where that answer was lost on its
+    way, and then `rotate_secret` makes another. `status`: enabled or disabled.
+    """
 
     id: str
     url: str
@@ -28,10 +30,12 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
 
 class Secret(Struct, frozen=True, kw_only=True):
-    """The one before it signs too until `previous_secret_until`."""
+    """The one before it signs too until `previous_secret_until`. `secret` is None where the answer
+    that showed it was lost on its way: rotate again.
+    """
 
     id: str
-    secret: str
+    secret: str | None = None
     previous_secret_until: datetime | None
 
 

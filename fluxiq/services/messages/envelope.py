@@ -1,12 +1,20 @@
 """The envelopes of every answer, and what an idempotency key stands for."""
 
 import hashlib
-from typing import Any, Generic, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from fluxiq.ports import Page
+
+# What is said of each code of an `Unavailable`.
+NOTHING_DONE: Final[Mapping[str, str]] = {
+    "unavailable": "a part of the platform does not answer; nothing was done, try again later",
+    "ledger_unavailable": "the ledger does not answer; nothing was done, try again later",
+    "ledger_degraded": "the ledger does less than usual, and not this; nothing was done, try later",
+}
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -20,10 +28,14 @@ class Data(Struct, Generic[T], frozen=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What a use case that makes something says: the finished envelope, frozen for replays."""
+    """What a use case that makes something says: the finished envelope, frozen for replays.
+
+    `provisional`: said before all was done, so it is no replay's answer; Postgres will have that.
+    """
 
     body: bytes
     replayed: bool = False
+    provisional: bool = False
 
 
 class PageMeta(Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from fluxiq.domain import med
+from fluxiq.domain.infraction import Infraction, InfractionStatus
 from fluxiq.domain.med import MedReason, MedReport, MedStage, MedStatus
 from fluxiq.services.messages.words import Centavos
 
@@ -34,9 +35,21 @@ class CloseMedReport(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     amount: Centavos | None = None
 
 
+class InfractionView(Struct, frozen=True, kw_only=True):
+    """The report of another institution that this one answers: the `provider` link that brought it,
+    its `number` there, and what the provider has heard of the decision.
+    """
+
+    provider: str
+    number: str
+    told: InfractionStatus
+
+
 class MedReportView(Struct, frozen=True, kw_only=True):
     """`amount` is of the payment; `blocked_amount` what could be set aside of it, until
     `blocked_until` at the latest; `refund_id` what goes back. `closed_at`: when it was settled.
+    `return_failed`: the provider rejected `failed_refund_id`, whose money is blocked again until
+    the report is closed anew. `infraction` is shown, as `details` are, to who may decide.
     """
 
     id: str
@@ -50,14 +63,18 @@ class MedReportView(Struct, frozen=True, kw_only=True):
     blocked_amount: int
     returned_amount: int
     refund_id: str | None
+    failed_refund_id: str | None
     currency: str
     blocked_until: datetime | None
     created_at: datetime
     updated_at: datetime
     closed_at: datetime | None
+    infraction: InfractionView | None
 
 
-def med_report_view(report: MedReport, *, with_details: bool = False) -> MedReportView:
+def med_report_view(
+    report: MedReport, *, with_details: bool = False, infraction: Infraction | None = None
+) -> MedReportView:
     return MedReportView(
         id=report.id,
         status=med.PUBLIC_STATUS[report.stage],
@@ -70,9 +87,17 @@ def med_report_view(report: MedReport, *, with_details: bool = False) -> MedRepo
         blocked_amount=report.blocked_amount,
         returned_amount=report.returned_amount,
         refund_id=report.refund_id,
+        failed_refund_id=report.failed_refund_id,
         currency="BRL",
-        blocked_until=report.blocked_until,
+        blocked_until=None if report.stage is MedStage.RETURN_FAILED else report.blocked_until,
         created_at=report.created_at,
         updated_at=report.updated_at,
         closed_at=report.settled_at,
+        infraction=None if infraction is None else _infraction_view(infraction),
+    )
+
+
+def _infraction_view(infraction: Infraction) -> InfractionView:
+    return InfractionView(
+        provider=infraction.provider, number=infraction.number, told=infraction.told
     )

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from fluxiq.domain.identifiers import tb_id_text
 from fluxiq.domain.transfer import (
@@ -38,7 +39,9 @@ class TransferFailureView(Struct, frozen=True, kw_only=True):
 
 class TransferView(Struct, frozen=True, kw_only=True):
     """`ledger_entry_id` is the movement on the books, once there is one; `expires_at` is until when
-    a transfer that needs approval may get it; `created_by` and `decided_by` are API keys.
+    a transfer that needs approval may get it; `created_by` and `decided_by` are API keys. What only
+    the merchant that made it may know is empty in what the other one is told: those three, and
+    `metadata`.
     """
 
     id: str
@@ -50,7 +53,7 @@ class TransferView(Struct, frozen=True, kw_only=True):
     description: str
     ledger_entry_id: str | None
     failure: TransferFailureView | None
-    created_by: str
+    created_by: str | None
     decided_by: str | None
     created_at: datetime
     expires_at: datetime | None
@@ -94,4 +97,15 @@ def transfer_view(ispb: str, transfer: BookTransfer) -> TransferView:
         expires_at=transfer.expires_at,
         completed_at=transfer.completed_at,
         metadata=transfer.metadata,
+    )
+
+
+def received_view(ispb: str, transfer: BookTransfer) -> TransferView:
+    """The same as the merchant sees it whose account the money came to."""
+    return replace(
+        transfer_view(ispb, transfer),
+        created_by=None,
+        decided_by=None,
+        expires_at=None,
+        metadata={},
     )

@@ -74,8 +74,10 @@ class EndpointView(Struct, frozen=True, kw_only=True):
 
 
 class SecretView(Struct, frozen=True, kw_only=True):
+    """`secret` is in the answer that makes it and never again, nor in a replay of that."""
+
     id: str
-    secret: str
+    secret: str | UnsetType = UNSET
     previous_secret_until: datetime | None
 
 

@@ -13,11 +13,19 @@ import trio
 from actors.admin.desk import STANDARD, Desk, Peer
 from actors.admin.diagnostics import verbs_of
 from actors.admin.verbs import merged
+from actors.audit_verbs import verbs_of as audit_verbs_of
 from actors.crash_book import CrashBook
 from actors.dead_letters import dead_letter_verbs
+from actors.institution_verbs import institution_verbs
 from actors.job_verbs import job_verbs
 from actors.ledger_board import Board
 from actors.ledger_verbs import verbs_of as ledger_verbs_of
+from actors.platform import Platform
+from actors.privacy_verbs import privacy_verbs
+from actors.reconciliation_verbs import reconciliation_verbs
+from actors.retention import retention_verbs
+from actors.sealing_verbs import sealing_verbs
+from actors.user_verbs import user_verbs
 from fluxiq.admin.protocol import VERSION, Question
 from fluxiq.services.tenant import Tenants
 from supervisors import (
@@ -189,6 +197,14 @@ def test_every_verb_is_documented_with_its_arguments_and_every_documented_one_ex
     ledger = ledger_verbs_of(cast("Board", None))
     jobs = job_verbs(cast("Tenants", None))
     letters = dead_letter_verbs(cast("Tenants", None))
-    every = merged(STANDARD, verbs_of(cast("CrashBook", None), Hogs()), ledger, jobs, letters)
+    trail = audit_verbs_of(cast("Tenants", None), lambda _ispb: [])
+    lives = institution_verbs(cast("Platform", None))
+    kept = retention_verbs(cast("Tenants", None))
+    people = user_verbs(cast("Tenants", None))
+    differences = reconciliation_verbs(cast("Tenants", None))
+    rooms = (verbs_of(cast("CrashBook", None), Hogs()), ledger, jobs, letters, trail, lives)
+    seals = sealing_verbs(cast("Platform", None))
+    asked = privacy_verbs(cast("Tenants", None))
+    every = merged(STANDARD, *rooms, people, kept, differences, seals, asked)
     real = {**every.looks, **every.deeds}
     assert documented == {"watch": (), **{name: verb.arguments for name, verb in real.items()}}

@@ -17,13 +17,15 @@ from actors.jobs import LOOK_SECONDS, job_workers
 from actors.platform import Platform
 from actors.schedules import BACKLOG_SECONDS, RESCUE_SECONDS, ROUND_SECONDS, schedules
 from fluxiq.domain.job import Backoff, Job, JobState
-from fluxiq.domain.records import ChargeStatus, PayoutStage
+from fluxiq.domain.reconciliation import Window
+from fluxiq.domain.records import ChargeStatus, PayoutStage, WebhookEndpoint
 from fluxiq.domain.schedule import Every, Schedule
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports.jobs import Subject, Wanted
 from fluxiq.services.job_kinds import KINDS, SCHEDULES
 from fluxiq.services.messages.charges import OpenCharge
 from fluxiq.services.open_charge import open_charge
+from fluxiq.services.reconcile import reconcile
 from fluxiq.services.run_jobs import Kind, new_job
 from fluxiq.services.tenant import Tenant
 from fluxiq.telemetry.metrics import Metrics
@@ -369,6 +371,53 @@ async def test_the_backlog_is_shown() -> None:
         assert (value("jobs_oldest_seconds", labels) or 0) >= BACKLOG_SECONDS
 
 
+async def test_what_waits_to_be_told_is_shown() -> None:
+    world = await MemoryWorld().open()
+    hook = WebhookEndpoint(
+        id="whk_1",
+        merchant_id=world.merchant_id,
+        url="https://shop.example/hooks",
+        events=(),
+        secret="whsec_AAAA",
+        created_at=world.clock.now(),
+    )
+    world.store.webhooks.endpoints[hook.id] = hook
+    async with running(clockwork([]), world=world) as run:
+        await world.fund(100_00)
+        await world.pay(1_00)
+        await trio.sleep(2 * BACKLOG_SECONDS + 2 * ROUND_SECONDS)
+
+        def value(name: str, **labels: str) -> float | None:
+            said = {"institution": run.tenant.ispb} | labels
+            return run.branch.metrics.registry.get_sample_value(name, said)
+
+        assert value("fluxiq_webhook_deliveries_waiting", state="due") == 2
+        assert value("fluxiq_webhook_deliveries_waiting", state="held") == 0
+        assert (value("fluxiq_webhook_oldest_due_seconds") or 0) >= BACKLOG_SECONDS
+        assert value("fluxiq_webhook_endpoints", status="enabled") == 1
+        assert value("fluxiq_webhook_endpoints", status="gone") == 0
+        assert (value("fluxiq_outbox_due") or 0) >= 1
+
+
+async def test_differences_with_providers_are_shown_and_how_far_was_compared() -> None:
+    """The R$ 100.00 of the beginning are in no statement."""
+    async with running(clockwork([])) as run:
+        at = run.tenant.clock.now()
+        window = Window(at - timedelta(hours=1), at + timedelta(minutes=1))
+        await reconcile(run.tenant, "rec_1", window)
+        await trio.sleep(2 * BACKLOG_SECONDS + 2 * ROUND_SECONDS)
+
+        def value(name: str, **labels: str) -> float | None:
+            said = {"institution": run.tenant.ispb} | labels
+            return run.branch.metrics.registry.get_sample_value(name, said)
+
+        assert value("fluxiq_reconciliation_differences", kind="missing_there") == 1
+        assert value("fluxiq_reconciliation_differences", kind="amount_differs") == 0
+        behind = value("fluxiq_reconciliation_behind_seconds")
+        assert behind is not None
+        assert -60 < behind < 0
+
+
 async def test_schedules_wait_for_an_institution_that_is_not_open_yet() -> None:
     world = await MemoryWorld().open()
     platform = SimpleNamespace(clock=world.clock, metrics=Metrics(process=False))
@@ -440,7 +489,7 @@ async def test_half_an_hour_of_sweeps_leaves_what_ten_minutes_leave() -> None:
     async with institution() as run:
         await trio.sleep(1800)
 
-        assert len(run.jobs) < len(each_second) * 12 * 60
+        assert len(run.jobs) < len(each_second) * 13 * 60
         assert {one.state for one in run.jobs.values()} <= {
             JobState.COMPLETED,
             JobState.EXECUTING,

@@ -379,6 +379,9 @@ async def test_without_a_writer_nothing_was_done() -> None:
             await nobody.create_transfers([money(1)])
         with pytest.raises(Unavailable):
             await nobody.balances([CUSTOMER])
+        with pytest.raises(Unavailable, match="is starting"):
+            nobody.foresee({CUSTOMER: 1})
+        house.ledger.foresee({CUSTOMER: 1})
 
 
 # Another process.
@@ -397,6 +400,8 @@ async def test_a_writer_that_was_fenced_says_so_refuses_and_does_not_fight() -> 
             for _ in range(3):
                 with pytest.raises(Unavailable):
                     await house.ledger.create_transfers([money(2)])
+                with pytest.raises(Unavailable, match="this writer has ended"):
+                    house.ledger.foresee({CUSTOMER: 1})
                 await trio.sleep(100)
 
             assert house.paper.now == taken

@@ -97,6 +97,25 @@ async def test_what_is_owed_is_published_under_an_id_of_its_own_for_each_try() -
         assert orders[0].body == orders[1].body
 
 
+async def test_the_time_from_commit_to_bus_is_counted_once_for_each_message() -> None:
+    async with running(outbox_relay) as run:
+        run.bus.away = True
+        await run.world.held()
+        run.world.clock.pass_seconds(3)
+        run.bus.away = False
+        await trio.sleep(5)
+        run.world.clock.pass_seconds(11)  # nobody did the work: it is announced again
+        await trio.sleep(2)
+
+        def value(which: str, kind: str) -> float | None:
+            labels = {"institution": run.world.tenant.ispb, "kind": kind}
+            name = f"fluxiq_event_delivery_lag_seconds_{which}"
+            return run.branch.metrics.registry.get_sample_value(name, labels)
+
+        assert (value("count", "pix"), value("count", "events")) == (1, 1)
+        assert (value("sum", "pix") or 0) >= 3
+
+
 async def test_an_event_is_announced_once_and_work_until_it_is_done() -> None:
     async with running(outbox_relay) as run:
         payout = await run.world.held()
@@ -117,8 +136,9 @@ async def test_events_are_told_with_their_number_in_front_of_their_own_bytes() -
         events = [one for one in run.bus.told if ".events." in one.subject]
         for sequence, message in enumerate(events, start=1):
             event_id = message.message_id.partition(":")[0]
-            assert told(message.body).sequence == sequence
-            assert told(message.body).body == bodies[event_id]
+            event = told(message.body, lambda sealed, its: its.encode() + sealed)
+            assert event.sequence == sequence
+            assert event.body == event_id.encode() + bodies[event_id]
 
 
 async def test_work_is_not_held_up_by_numbers_that_cannot_be_had() -> None:

@@ -1,8 +1,19 @@
 """What the stand-in may debit before TigerBeetle knows of it."""
 
+from datetime import UTC, datetime
+
+import pytest
 from msgspec.structs import replace
 
-from fluxiq.domain.records import Transfer, TransferFlags, TransferStatus
+from fluxiq.domain import refund_postings
+from fluxiq.domain.records import (
+    PayoutStage,
+    Refund,
+    RefundReason,
+    Transfer,
+    TransferFlags,
+    TransferStatus,
+)
 from fluxiq.ledgers.writer.caps import Caps
 
 HOUSE, ALICE, BOB, CAROL = 1, 2, 3, 4
@@ -59,3 +70,56 @@ def test_what_an_earlier_process_did_counts_even_beyond_the_caps() -> None:
     assert not spent.admit([debit(BOB, 1)])
     spent.clear()
     assert spent.admit([debit(BOB, 1)])
+
+
+def a_refund(amount: int) -> Refund:
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    return Refund(
+        id="ref_1",
+        merchant_id="mch_1",
+        account_id="acc_1",
+        end_to_end_id="E12345678202601021200aaaaaaaaaaa",
+        return_id="D12345678202601021200aaaaaaaaaaa",
+        charge_id=None,
+        amount=amount,
+        reason=RefundReason.CUSTOMER,
+        description="",
+        stage=PayoutStage.CREATED,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def test_a_refund_counts_once_at_the_customer_whose_money_it_is() -> None:
+    """The symptom: a refund was counted twice, at the customer and in the limit of what came in, so
+    that an institution reached its cap with half of what it had allowed.
+    """
+    spent = caps()
+    for amount in (60, 40):
+        assert spent.admit(refund_postings.refund_hold("12345678", 7, a_refund(amount), ALICE))
+    assert not spent.admit(refund_postings.refund_hold("12345678", 7, a_refund(1), ALICE))
+    assert spent.admit([debit(BOB, 100)])
+    assert spent.admit([debit(CAROL, 50)])
+    assert not spent.admit([debit(CAROL, 1)])
+
+
+@pytest.mark.parametrize("statuses", [[REFUSED, REFUSED], [CREATED, CREATED], [None, None]])
+def test_a_refund_gives_back_what_it_took_and_no_more(
+    statuses: list[TransferStatus | None],
+) -> None:
+    spent = caps()
+    chain = refund_postings.refund_hold("12345678", 7, a_refund(100), ALICE)
+    assert spent.admit(chain)
+    spent.give_back(chain, statuses)
+    assert spent.admit([debit(ALICE, 100)]) is (CREATED not in statuses)
+
+
+def test_what_is_foreseen_is_what_is_admitted_and_reserves_nothing() -> None:
+    spent = caps()
+    for _ in range(2):
+        assert spent.have_room({ALICE: 100, BOB: 100, CAROL: 50})
+        assert not spent.have_room({ALICE: 101})
+        assert not spent.have_room({ALICE: 100, BOB: 100, CAROL: 51})
+    assert spent.admit([debit(ALICE, 60)])
+    assert spent.have_room({ALICE: 40})
+    assert not spent.have_room({ALICE: 41})

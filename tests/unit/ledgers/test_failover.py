@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from fluxiq.domain.records import TransferFlags
-from fluxiq.errors import Unavailable, Unknown
+from fluxiq.errors import LedgerDegraded, Unavailable, Unknown
 from fluxiq.ledgers.breaker import BreakerState
 from fluxiq.ledgers.parts import Authority, Fenced, Mode
 from fluxiq.ledgers.tigerbeetle.records import pack_transfers
@@ -365,8 +365,10 @@ async def test_fail_closed_refuses_at_once_while_tigerbeetle_is_away(
     house.keeper.open("a test")
     await house.until_mode(Mode.QUEUE)
     began = trio.current_time()
-    with pytest.raises(Unavailable, match="TigerBeetle is away"):
+    with pytest.raises(LedgerDegraded, match="TigerBeetle is away"):
         await house.ask(house.pay(house.alice, house.bob, 1))
+    with pytest.raises(LedgerDegraded, match="TigerBeetle is away"):
+        house.writer.foresee({house.alice: 1})
     assert trio.current_time() == began
     await house.return_()
     assert await house.ask(house.pay(house.alice, house.bob, 1)) == ["created"]
@@ -380,6 +382,7 @@ async def test_queue_only_lets_callers_wait_and_then_tells_them(
     house.keeper.open("a test")
     await house.until_mode(Mode.QUEUE)
     impatient, began = house.pay(house.alice, house.bob, 1), trio.current_time()
+    house.writer.foresee({house.alice: 1})  # whoever waits is let in
     with pytest.raises(Unavailable, match="nothing was written"):
         await house.ask(impatient)
     assert trio.current_time() - began == pytest.approx(6.0, abs=0.3)
@@ -402,10 +405,15 @@ async def test_limited_stand_in_debits_up_to_its_caps_even_after_a_crash(
     house.process.scope.cancel()
     house.start()
     house.keeper.open("a test")
-    with pytest.raises(Unavailable, match="cap is reached"):
+    with pytest.raises(LedgerDegraded, match="cap is reached"):
         await house.ask(house.pay(house.alice, house.bob, 21))
+    with pytest.raises(LedgerDegraded, match="cap is reached"):
+        house.writer.foresee({house.alice: 21})
+    house.writer.foresee({house.alice: 20})
     assert await house.ask(house.pay(house.settlement, house.alice, 10_000)) == ["created"]
     assert await house.ask(house.pay(house.alice, house.bob, 20)) == ["created"]
+    await house.return_()
+    house.writer.foresee({house.alice: 1_000_000})  # the ledger itself again: funds are its word
 
 
 async def test_policy_of_a_new_process_replaces_the_mode_that_the_old_one_left(

@@ -4,9 +4,16 @@ import msgspec
 import pytest
 
 from fluxiq.domain.dead_letter import DeadLetter, LetterState
-from fluxiq.domain.records import OutboxEntry, PayoutStage
-from fluxiq.errors import Unavailable
-from fluxiq.services.dead_letters import message_id, note_failure, reference_of, replay_all
+from fluxiq.domain.records import InboxEntry, OutboxEntry, PayoutStage
+from fluxiq.errors import SealBroken, Unavailable
+from fluxiq.services.dead_letters import (
+    message_id,
+    note_failure,
+    readable,
+    reference_of,
+    replay_all,
+)
+from fluxiq.services.sealed_messages import opened_entry
 from tests.support.memory_world import MemoryWorld
 
 
@@ -52,6 +59,39 @@ async def test_secrets_and_documents_do_not_get_into_a_letter(world: MemoryWorld
     [letter] = world.dead_letters.by_id.values()
     assert "529.982.247-25" not in letter.error
     assert "sk_live_abc" not in letter.error
+
+
+async def _notice(world: MemoryWorld) -> OutboxEntry:
+    """Of money that arrived, on its way to the workers."""
+    await world.receive(world.received(1_00))
+    [owed] = [one for one in world.store.outbox.values() if ".pix.in" in one.entry.subject]
+    return owed.entry
+
+
+async def test_a_notice_that_was_sealed_is_read_for_the_letter(world: MemoryWorld) -> None:
+    order = await _notice(world)
+    while await fail(world, order) < world.tenant.settings.pix.failures_max:
+        pass
+    [letter] = world.dead_letters.by_id.values()
+    [entry] = [one for one in world.store.inbox.values() if one.id == letter.work]
+    assert letter.payment_id == entry.notice.end_to_end_id
+    assert entry.notice.end_to_end_id.encode() not in letter.body
+    said = readable(world.tenant, letter.subject, letter.reference, letter.body)
+    assert msgspec.json.decode(said, type=InboxEntry) == entry
+
+
+async def test_a_notice_whose_seal_is_broken_dies_as_any_other(world: MemoryWorld) -> None:
+    order = await _notice(world)
+    broken = msgspec.structs.replace(order, body=order.body[:-1] + b"x")
+    with pytest.raises(SealBroken):
+        opened_entry(world.tenant, broken.body, order.reference)
+    error = SealBroken(f"outbox.body of {order.reference} does not open")
+    while await fail(world, broken, error) < world.tenant.settings.pix.failures_max:
+        pass
+    [letter] = world.dead_letters.by_id.values()
+    assert letter.payment_id is None, "nobody can read it"
+    assert "does not open" in letter.error
+    assert readable(world.tenant, broken.subject, broken.reference, broken.body) == b""
 
 
 async def test_a_dead_order_is_not_announced_and_a_replayed_one_is_paid(

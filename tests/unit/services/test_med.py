@@ -55,8 +55,24 @@ class Scene:
         await close_report(self.tenant, OPERATORS_KEY, report.id, request)
         return self.now_of(report)
 
-    async def refund(self, amount: int | None = None, under: str = "back") -> None:
-        request = OpenRefund(end_to_end_id=self.paid.end_to_end_id, amount=amount)
+    async def rejected(self, amount: int | None = None) -> MedReport:
+        """The provider does not return what was agreed."""
+        report = await self.close(await self.acknowledged(), "agreed", amount)
+        await self.reject(report)
+        return self.now_of(report)
+
+    async def reject(self, report: MedReport) -> None:
+        await self.world.run_rooms()
+        await self.world.receive(self.world.provider.reject(self.refund_of(report).return_id))
+        await self.world.run_rooms()
+
+    async def refund(
+        self,
+        amount: int | None = None,
+        under: str = "back",
+        reason: RefundReason = RefundReason.CUSTOMER,
+    ) -> None:
+        request = OpenRefund(end_to_end_id=self.paid.end_to_end_id, amount=amount, reason=reason)
         await open_refund(
             self.tenant,
             self.world.merchant_id,
@@ -388,13 +404,85 @@ async def test_details_are_for_the_institution(scene: Scene) -> None:
     assert [one.details for one in told] == [None]
 
 
-async def test_a_return_that_the_provider_rejects_leaves_the_money_with_the_merchant(
+async def test_a_return_for_fraud_that_the_provider_rejects_left_the_money_free_to_spend(
     scene: Scene,
 ) -> None:
-    report = await scene.close(await scene.acknowledged(), "agreed")
+    report = await scene.rejected(20_00)
+    assert await scene.money() == (140_00, 0, 20_00), "only what was agreed to is blocked again"
+    assert scene.told()[-2:] == ["pix.refund.failed", "pix.med.return_failed"]
+    with pytest.raises(Refused):
+        await scene.world.pay(140_01)
+
+    assert (report.stage, report.blocked_amount) == (MedStage.RETURN_FAILED, 20_00)
+    view = await show_report(scene.tenant, scene.world.merchant_id, report.id)
+    assert (view.status, view.result, view.returned_amount) == ("return_failed", None, 0)
+    assert (view.refund_id, view.blocked_until, view.closed_at) == (None, None, None)
+    assert view.failed_refund_id is not None
+    assert scene.world.refunds.by_id[view.failed_refund_id].stage is PayoutStage.FAILED
+
+
+async def test_what_could_not_be_returned_keeps_its_room_in_the_refund_limit(scene: Scene) -> None:
+    await scene.rejected(20_00)
+    await scene.refund(40_00)
+    with pytest.raises(Refused) as caught:
+        await scene.refund(1, under="more")
+    assert caught.value.code == "refund_above_original"
+
+
+async def test_what_could_not_be_returned_stays_blocked_after_72_hours(scene: Scene) -> None:
+    await scene.rejected()
+    scene.world.clock.pass_seconds(4 * DAYS)
+    assert await expire_reports(scene.tenant) == 0
+    await scene.sweep()
+    assert await scene.money() == (100_00, 0, 60_00)
+
+
+async def test_closed_anew_it_is_returned_once_more_or_released(scene: Scene) -> None:
+    report = await scene.rejected(20_00)
+    again = await scene.close(report, "agreed")
+    assert (again.stage, again.returned_amount) == (MedStage.AGREED, 20_00)
+    assert again.refund_id != report.failed_refund_id
+    assert await scene.money() == (140_00, 20_00, 0)
+
+    await scene.reject(again)
+    assert await scene.money() == (140_00, 0, 20_00)
+    assert (await scene.close(scene.now_of(report), "disagreed")).settled_at is not None
+    assert await scene.money() == (160_00, 0, 0)
+
+
+async def test_what_could_not_be_returned_may_be_reported_once_more_beside_it(scene: Scene) -> None:
+    await scene.rejected(20_00)
+    other = await scene.open()
+    assert other.blocked_amount == 40_00
+    assert await scene.money() == (100_00, 0, 60_00)
+
+
+@pytest.mark.parametrize("call", ["ledger.create_transfers", "refunds.archive_ends", "med.move"])
+@pytest.mark.parametrize("fault", Fault)
+async def test_whatever_breaks_while_a_return_is_rejected_it_is_blocked_once(
+    scene: Scene, call: str, fault: Fault
+) -> None:
+    report = await scene.close(await scene.acknowledged(), "agreed", 20_00)
     await scene.world.run_rooms()
-    refund = scene.refund_of(report)
+    await scene.world.receive(scene.world.provider.reject(scene.refund_of(report).return_id))
+    await scene.world.publish()
+    messages = scene.world.take()
+    scene.world.faults.at[call] = fault
+    with pytest.raises((Crash, Unavailable, Unknown)):
+        await scene.world.work(messages)
+
+    await scene.world.work(messages, redelivered=True)
+    await scene.sweep()
+    assert scene.now_of(report).stage is MedStage.RETURN_FAILED
+    assert await scene.money() == (140_00, 0, 20_00)
+    assert scene.told().count("pix.med.return_failed") == 1
+    assert scene.told().count("pix.refund.failed") == 1
+
+
+async def test_a_refund_that_the_merchant_says_is_for_fraud_is_its_own_again(scene: Scene) -> None:
+    await scene.refund(20_00, reason=RefundReason.FRAUD)
+    await scene.world.run_rooms()
+    [refund] = scene.world.refunds.by_id.values()
     await scene.world.receive(scene.world.provider.reject(refund.return_id))
     await scene.world.run_rooms()
     assert await scene.money() == (160_00, 0, 0)
-    assert scene.told()[-1] == "pix.refund.failed"

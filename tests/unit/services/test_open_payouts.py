@@ -114,7 +114,10 @@ async def test_lines_without_an_answer_are_on_paper_and_end_by_themselves(
     world.faults.at[call] = fault
     decisions = await send(world, asked(1), asked(2, key="nobody@example.com"), asked(3))
 
-    assert isinstance(decisions[0].said, (Unknown, Unavailable))
+    if isinstance(decisions[0].said, Answer):
+        assert decisions[0].said.provisional
+    else:
+        assert isinstance(decisions[0].said, Unknown), "the answer of the ledger was lost"
     assert codes(decisions[1:2]) == ["pix_key_not_found"]
     on_paper = [decisions[0].payout_id, decisions[2].payout_id]
     assert on_paper == list(world.store.payouts_by_id)

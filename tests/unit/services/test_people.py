@@ -36,12 +36,12 @@ class OneTenant:
 
 async def refused(world: MemoryWorld, bearer: str) -> Refused:
     with pytest.raises(Refused) as caught:
-        await authenticate(OneTenant(world.tenant), bearer)
+        await authenticate(OneTenant(world.tenant), bearer, "")
     return caught.value
 
 
 async def test_an_enrolled_merchant_comes_in_with_the_key_it_was_shown(world: MemoryWorld) -> None:
-    caller = await authenticate(OneTenant(world.tenant), world.merchant.api_key)
+    caller = await authenticate(OneTenant(world.tenant), world.merchant.api_key, "")
 
     assert caller.tenant is world.tenant
     assert caller.merchant_id == world.merchant_id
@@ -65,7 +65,7 @@ async def test_every_reason_to_refuse_a_key_sounds_the_same(world: MemoryWorld) 
 
 async def test_a_revoked_key_is_refused_within_a_second(world: MemoryWorld) -> None:
     key = world.merchant.api_key
-    await authenticate(OneTenant(world.tenant), key)
+    await authenticate(OneTenant(world.tenant), key, "")
     digest = world.tenant.key_hash(key)
     revoked = msgspec.structs.replace(world.store.api_keys[digest], revoked_at=OPENED)
     world.store.api_keys[digest] = revoked
@@ -82,14 +82,14 @@ async def test_a_key_of_an_institution_that_restarts_is_not_called_wrong(
     tenants.restarting = True
 
     with pytest.raises(Unavailable):
-        await authenticate(tenants, world.merchant.api_key)
+        await authenticate(tenants, world.merchant.api_key, "")
 
 
 async def test_a_key_that_cannot_be_looked_up_is_not_called_wrong(world: MemoryWorld) -> None:
     world.faults.away.add("store")
 
     with pytest.raises(Unavailable):
-        await authenticate(OneTenant(world.tenant), world.merchant.api_key)
+        await authenticate(OneTenant(world.tenant), world.merchant.api_key, "")
 
 
 async def test_the_text_of_a_key_is_kept_nowhere(world: MemoryWorld) -> None:

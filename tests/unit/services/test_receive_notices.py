@@ -3,14 +3,15 @@
 import msgspec
 import pytest
 
-from fluxiq.domain.records import InboxEntry, NoticeKind
+from fluxiq.domain.records import NoticeKind
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports import Callback
 from fluxiq.services.receive_notices import _subject, receive_notices
+from fluxiq.services.sealed_messages import opened_entry
 from tests.support.memory_world import ISPB, LINK, Fault, MemoryWorld, signed
 
 
-async def test_a_notice_is_written_and_handed_on_with_itself_as_the_body(
+async def test_a_notice_is_written_and_handed_on_with_itself_as_the_sealed_body(
     world: MemoryWorld,
 ) -> None:
     notice = world.received(1_00)
@@ -19,7 +20,8 @@ async def test_a_notice_is_written_and_handed_on_with_itself_as_the_body(
 
     entry = world.store.inbox[LINK, notice.event_id]
     [owed] = [one for one in world.store.outbox.values() if one.work == entry.id]
-    assert msgspec.json.decode(owed.entry.body, type=InboxEntry) == entry
+    assert opened_entry(world.tenant, owed.entry.body, entry.id) == entry
+    assert notice.end_to_end_id.encode() not in owed.entry.body
     assert entry.notice == notice
     assert world.relay.rings == 1
 

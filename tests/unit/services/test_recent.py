@@ -79,3 +79,13 @@ async def test_a_look_up_that_fails_is_not_remembered() -> None:
     with pytest.raises(Unavailable):
         await recent.get("a", away)
     assert await shelf.ask(recent, "a") == 1
+
+
+async def test_what_is_forgotten_is_asked_again() -> None:
+    shelf = Shelf(a=1)
+    recent = shelf.recent()
+    await shelf.ask(recent, "a")
+    recent.forget("a")
+    recent.forget("b")
+    await shelf.ask(recent, "a")
+    assert shelf.visits == ["a", "a"]

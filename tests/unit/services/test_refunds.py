@@ -272,3 +272,16 @@ async def test_a_notice_of_a_refund_nobody_knows_leaves_a_note(world: MemoryWorl
 
     assert world.store.notes == ["unknown_end_to_end_id"]
     assert len(world.store.inbox_done) == len(world.store.inbox)
+
+
+async def test_the_books_count_a_refund_until_it_ends(world: MemoryWorld) -> None:
+    answer = await refund(world, end_to_end_id=await received(world))
+    books = await world.store.prove_books()
+    assert (books.refunds_open, books.refunds_by_stage) == (1, {"held": 1})
+
+    await world.run_rooms()
+    await world.receive(world.provider.settle(refund_of(world, answer).return_id))
+    await world.run_rooms()
+
+    books = await world.store.prove_books()
+    assert (books.refunds_open, books.refunds_by_stage) == (0, {"confirmed": 1})
