@@ -333,7 +333,7 @@ def _merge_environment(
         if not variable.startswith("FLUXIQ_") or variable in _NOT_SETTINGS:
             continue
 
-        path = variable.removeprefix("FLUXIQ_").lower().split("__")
+        path: Sequence[str] = variable.removeprefix("FLUXIQ_").lower().split("__")
         said = text
         if in_file := _path_in_file(path):
             path, said = in_file, read_secret(variable, text, environ)

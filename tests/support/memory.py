@@ -28,6 +28,7 @@ from fluxiq.domain.records import (
     PayoutStage,
     PixKey,
     Receipt,
+    Refund,
     ReceiptReason,
     Step,
     TransferFlags,

@@ -87,7 +87,8 @@ from fluxiq.services.tenant import Tenant
 from tests.support.memory import MemoryStore
 from tests.support.memory_accounts import MemoryAccounts, MemoryStatements
 from tests.support.memory_admission import MemoryAdmission
-from tests.support.memory_audit import KEY, MemoryAuditChain
+from tests.support.memory_audit import KEY as AUDIT_KEY
+from tests.support.memory_audit import MemoryAuditChain
 from tests.support.memory_backlogs import MemoryBacklogs
 from tests.support.memory_dead_letters import MemoryDeadLetters, MemoryHolds
 from tests.support.memory_infractions import MemoryFraudDesk, MemoryInfractions
@@ -608,7 +609,7 @@ class MemoryWorld:
             ),
             audit=MemoryAudit(),
             audit_chain=MemoryAuditChain(),
-            audit_key=KEY,
+            audit_key=AUDIT_KEY,
             events=MemoryEventLog(),
             anti_scan=AntiScan(cache, anti_scan_size(loaded.directory), self.clock.monotonic),
             providers={LINK: cast("Provider", Faulty(self.provider, "provider", self.faults))},

@@ -1,6 +1,5 @@
 """The Door for providers: nothing is read before its signature, all is on paper before a 200."""
 
-import msgspec
 import pytest
 
 from fluxiq.domain.records import NoticeKind
