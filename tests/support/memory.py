@@ -28,8 +28,8 @@ from fluxiq.domain.records import (
     PayoutStage,
     PixKey,
     Receipt,
-    Refund,
     ReceiptReason,
+    Refund,
     Step,
     TransferFlags,
 )
