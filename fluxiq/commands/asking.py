@@ -11,6 +11,10 @@ from actors.addresses import read_addresses
 from fluxiq import settings
 from fluxiq.admin.client import ask
 
+# Everywhere by both names: an institution's file, role and metrics say `ispb`.
+institution_option = click.option(
+    "--institution", "--ispb", "institution", default="", help="its ISPB; needed if there are more"
+)
 reason_option = click.option("--reason", default="", help="why; it is told and written down")
 yes_option = click.option("--yes", is_flag=True, help="do it: without this it is refused")
 json_option = click.option("--json", "as_json", is_flag=True, help="as the socket says it")
@@ -28,6 +32,11 @@ def ask_platform(verb: str, **arguments: Any) -> Any:
         return await ask(socket_path(), verb, **arguments)
 
     return trio.run(main)
+
+
+def said(**options: object) -> dict[str, Any]:
+    """Those that were said."""
+    return {name: value for name, value in options.items() if value}
 
 
 def print_json(answer: object) -> None:

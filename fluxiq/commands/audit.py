@@ -15,9 +15,11 @@ from fluxiq.admin.client import ask
 from fluxiq.admin.render_audit import render_lines, render_verdicts
 from fluxiq.commands.asking import (
     ask_platform,
+    institution_option,
     json_option,
     print_json,
     reason_option,
+    said,
     yes_option,
 )
 from fluxiq.domain.audit_proof import LineProof, ProofVerdict, check
@@ -27,8 +29,6 @@ from fluxiq.telemetry import logs
 
 LOOK_SECONDS: Final = 0.5
 
-_ispb = click.option("--ispb", default="", help="of the institution; needed if there are more")
-
 
 @click.group()
 def audit() -> None:
@@ -36,13 +36,20 @@ def audit() -> None:
 
 
 @audit.command()
-@click.option("--ispb", default="", help="of one institution; all unless given")
+@click.option(
+    "--institution", "--ispb", "institution", default="", help="its ISPB; all unless given"
+)
 @click.option("--checkpoints", is_flag=True, help="compare with what JetStream was told too")
 @click.option("--proof", type=click.File("rb"), help="check this proof of one line, offline")
 @click.option("--public-key", help="64 hex digits, as `audit keys` shows it; needed for --proof")
 @json_option
 def verify(
-    ispb: str, proof: IO[bytes] | None, public_key: str | None, *, checkpoints: bool, as_json: bool
+    institution: str,
+    proof: IO[bytes] | None,
+    public_key: str | None,
+    *,
+    checkpoints: bool,
+    as_json: bool,
 ) -> None:
     """Verify on the running platform, or start it for that. Exit 1 if something is found.
 
@@ -54,14 +61,14 @@ def verify(
 
     settings = config.load()
     logs.configure(settings.log)
-    report = trio.run(_verify, settings, ispb, checkpoints)
+    report = trio.run(_verify, settings, institution, checkpoints)
     print_json(report) if as_json else click.echo(render_verdicts(report))
     if any(one["findings"] for one in report):
         sys.exit(1)
 
 
 @audit.command()
-@_ispb
+@institution_option
 @click.option("--actor", default="", help="who, or whose key or unix user")
 @click.option("--action", default="", help="such as payout.created, or payout. for all of them")
 @click.option("--subject", default="", help="the record's id")
@@ -71,15 +78,15 @@ def verify(
 @click.option("--page", default=1, show_default=True)
 @click.option("--limit", default=50, show_default=True, help="lines of a page")
 @json_option
-def search(ispb: str, page: int, limit: int, *, as_json: bool, **filters: str) -> None:
+def search(institution: str, page: int, limit: int, *, as_json: bool, **filters: str) -> None:
     """Who did what to which record, newest first."""
-    given = _given(ispb) | {name: text for name, text in filters.items() if text}
+    given = said(institution=institution, **filters)
     answer = ask_platform("audit_search", page=page, limit=limit, **given)
     print_json(answer) if as_json else click.echo(render_lines(answer))
 
 
 @audit.command()
-@_ispb
+@institution_option
 @click.option("--actor", default="")
 @click.option("--action", default="")
 @click.option("--subject", default="")
@@ -88,9 +95,9 @@ def search(ispb: str, page: int, limit: int, *, as_json: bool, **filters: str) -
 @click.option("--to", "until", default="")
 @click.option("--format", "kind", type=click.Choice(("jsonl", "csv")), default="jsonl")
 @click.option("--output", type=click.File("w", lazy=True), default="-", help="a file; else here")
-def export(ispb: str, kind: str, output: IO[str], **filters: str) -> None:
+def export(institution: str, kind: str, output: IO[str], **filters: str) -> None:
     """Write lines out, oldest first, as `search` picks them: as jsonl each with its proof."""
-    given = _given(ispb) | {name: text for name, text in filters.items() if text}
+    given = said(institution=institution, **filters)
     after: list[int] | None = [0, 0]
     while after is not None:
         piece = ask_platform(
@@ -102,38 +109,42 @@ def export(ispb: str, kind: str, output: IO[str], **filters: str) -> None:
 
 @audit.command()
 @click.argument("line", type=int)
-@_ispb
-def prove(line: int, ispb: str) -> None:
+@institution_option
+def prove(line: int, institution: str) -> None:
     """Write the proof that LINE is on the trail, as JSON; `audit verify --proof` checks it."""
-    print_json(ask_platform("audit_prove", line=line, **_given(ispb)))
+    print_json(ask_platform("audit_prove", line=line, **said(institution=institution)))
 
 
 @audit.command()
-@_ispb
-def keys(ispb: str) -> None:
+@institution_option
+def keys(institution: str) -> None:
     """Show the public keys that verify seals and proofs, the one that seals now last."""
-    for one in ask_platform("audit_keys", **_given(ispb)):
+    for one in ask_platform("audit_keys", **said(institution=institution)):
         click.echo(f"{one['id']}  {one['public_key']}")
 
 
 @audit.command()
-@_ispb
+@institution_option
 @reason_option
 @yes_option
-def purge(ispb: str, reason: str, *, yes: bool) -> None:
+def purge(institution: str, reason: str, *, yes: bool) -> None:
     """Delete the lines of sealed batches that need not be kept any more; their seals stay."""
-    done = ask_platform("audit_purge", reason=reason, yes=yes, **_given(ispb))
+    done = ask_platform("audit_purge", reason=reason, yes=yes, **said(institution=institution))
     click.echo(f"purged {done['lines']} lines of {done['seals']} seals")
     if done["next_at"] is not None:
         click.echo(f"the next may go from {done['next_at']} ({done['next_class']})")
 
 
-async def _verify(settings: config.Settings, ispb: str, checkpoints: bool) -> list[dict[str, Any]]:
+async def _verify(
+    settings: config.Settings, institution: str, checkpoints: bool
+) -> list[dict[str, Any]]:
     try:
         socket = Path(read_addresses(settings.data_dir).admin_socket)
-        run = await ask(socket, "audit_verify", checkpoints=checkpoints, **_given(ispb))
+        run = await ask(
+            socket, "audit_verify", checkpoints=checkpoints, **said(institution=institution)
+        )
     except (StartRefused, Unavailable):
-        return await _verify_alone(settings, ispb, checkpoints=checkpoints)
+        return await _verify_alone(settings, institution, checkpoints=checkpoints)
 
     while not run["is_over"]:
         await trio.sleep(LOOK_SECONDS)
@@ -143,7 +154,7 @@ async def _verify(settings: config.Settings, ispb: str, checkpoints: bool) -> li
 
 
 async def _verify_alone(
-    settings: config.Settings, ispb: str, *, checkpoints: bool
+    settings: config.Settings, institution: str, *, checkpoints: bool
 ) -> list[dict[str, Any]]:
     """Of a platform that was not running. Imported here: who only asks need not have all of it."""
     from actors.audit_verifier import verify_trail  # noqa: PLC0415 - see above
@@ -151,11 +162,11 @@ async def _verify_alone(
 
     async with open_platform(settings) as running:
         platform = running.platform
-        if ispb and ispb not in platform.ispbs:
-            raise Refused("institution_not_found", f"no institution {ispb} here")
+        if institution and institution not in platform.ispbs:
+            raise Refused("institution_not_found", f"no institution {institution} here")
         return [
             await verify_trail(platform, one, checkpoints=checkpoints)
-            for one in ([ispb] if ispb else platform.ispbs)
+            for one in ([institution] if institution else platform.ispbs)
         ]
 
 
@@ -180,7 +191,3 @@ def _verify_proof(raw: bytes, public_key: str | None) -> None:
         sys.exit(1)
     click.echo(f"the proof holds: line {proof.line.id} is under seal {proof.seal.seq}")
     click.echo(json.dumps(msgspec.to_builtins(proof.line), indent=2, ensure_ascii=False))
-
-
-def _given(ispb: str) -> dict[str, Any]:
-    return {"institution": ispb} if ispb else {}

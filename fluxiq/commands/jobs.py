@@ -1,19 +1,18 @@
 """`run.py jobs`: the durable jobs of an institution, and an operator's word to them."""
 
-from typing import Any
-
 import click
 
 from fluxiq.admin.render_jobs import STATES, render_board, render_job, render_jobs
 from fluxiq.commands.asking import (
     ask_platform,
+    institution_option,
     json_option,
     print_json,
     reason_option,
+    said,
     yes_option,
 )
 
-_institution = click.option("--institution", default="", help="its ISPB; needed if there are more")
 _kind = click.option("--kind", default="", help="of this kind only")
 
 
@@ -23,45 +22,45 @@ def jobs() -> None:
 
 
 @jobs.command("list")
-@_institution
+@institution_option
 @_kind
 @click.option("--state", type=click.Choice(STATES), default=None, help="in this state only")
 @click.option("--limit", default=50, show_default=True, help="the last made so many")
 @json_option
 def list_jobs(institution: str, kind: str, state: str | None, limit: int, *, as_json: bool) -> None:
     """List jobs, the last made first."""
-    given = _given(institution=institution, kind=kind, state=state)
+    given = said(institution=institution, kind=kind, state=state)
     answer = ask_platform("jobs", limit=limit, **given)
     print_json(answer) if as_json else click.echo(render_jobs(answer))
 
 
 @jobs.command()
 @click.argument("job_id")
-@_institution
+@institution_option
 @json_option
 def show(job_id: str, institution: str, *, as_json: bool) -> None:
     """Show all of one job, and the errors of its last attempts."""
-    answer = ask_platform("job", id=job_id, **_given(institution=institution))
+    answer = ask_platform("job", id=job_id, **said(institution=institution))
     print_json(answer) if as_json else click.echo(render_job(answer))
 
 
 @jobs.command()
-@_institution
+@institution_option
 @json_option
 def board(institution: str, *, as_json: bool) -> None:
     """Show kinds and schedules: how many in which state, when next, what is paused."""
-    answer = ask_platform("job_board", **_given(institution=institution))
+    answer = ask_platform("job_board", **said(institution=institution))
     print_json(answer) if as_json else click.echo(render_board(answer))
 
 
 def _order(name: str, verb: str, help_text: str) -> click.Command:
     @click.command(name, help=help_text)
     @click.argument("job_id")
-    @_institution
+    @institution_option
     @reason_option
     @yes_option
     def command(job_id: str, institution: str, reason: str, *, yes: bool) -> None:
-        given = _given(institution=institution)
+        given = said(institution=institution)
         click.echo(render_job(ask_platform(verb, id=job_id, reason=reason, yes=yes, **given)))
 
     return command
@@ -69,21 +68,16 @@ def _order(name: str, verb: str, help_text: str) -> click.Command:
 
 def _gate(name: str, verb: str, help_text: str) -> click.Command:
     @click.command(name, help=help_text)
-    @_institution
+    @institution_option
     @click.option("--kind", default="", help="a kind of job")
     @click.option("--schedule", default="", help="or a schedule")
     @reason_option
     @yes_option
     def command(institution: str, kind: str, schedule: str, reason: str, *, yes: bool) -> None:
-        given = _given(institution=institution, kind=kind, schedule=schedule)
+        given = said(institution=institution, kind=kind, schedule=schedule)
         click.echo(render_board(ask_platform(verb, reason=reason, yes=yes, **given)))
 
     return command
-
-
-def _given(**options: str | None) -> dict[str, Any]:
-    """Those that were said."""
-    return {name: value for name, value in options.items() if value}
 
 
 for _command in (

@@ -1,22 +1,18 @@
 """`run.py sealing`: the keys under which people's data and secrets are sealed."""
 
-from typing import Any
-
 import click
 
 from fluxiq.admin.render_sealing import render_sealing
 from fluxiq.commands.asking import (
     ask_platform,
+    institution_option,
     json_option,
     print_json,
     reason_option,
+    said,
     yes_option,
 )
 from fluxiq.sealing.key_file import new_key_text
-
-_institution = click.option(
-    "--institution", "--ispb", default="", help="its ISPB; needed if there are more"
-)
 
 
 @click.group()
@@ -25,31 +21,31 @@ def sealing() -> None:
 
 
 @sealing.command()
-@_institution
+@institution_option
 @json_option
 def status(institution: str, *, as_json: bool) -> None:
     """Show the keys, and how far everything is sealed under the current one."""
-    answer = ask_platform("sealing", **_given(institution))
+    answer = ask_platform("sealing", **said(institution=institution))
     print_json(answer) if as_json else click.echo(render_sealing(answer))
 
 
 @sealing.command()
-@_institution
+@institution_option
 @reason_option
 @yes_option
 def rotate(institution: str, reason: str, *, yes: bool) -> None:
     """Make a new data key; everything is sealed again under it, while everybody works."""
-    answer = ask_platform("sealing_rotate", reason=reason, yes=yes, **_given(institution))
+    answer = ask_platform("sealing_rotate", reason=reason, yes=yes, **said(institution=institution))
     click.echo(render_sealing(answer))
 
 
 @sealing.command()
-@_institution
+@institution_option
 @reason_option
 @yes_option
 def rewrap(institution: str, reason: str, *, yes: bool) -> None:
     """Wrap the data keys by the key-encryption key that comes first in its file."""
-    answer = ask_platform("sealing_rewrap", reason=reason, yes=yes, **_given(institution))
+    answer = ask_platform("sealing_rewrap", reason=reason, yes=yes, **said(institution=institution))
     click.echo(render_sealing(answer))
 
 
@@ -57,7 +53,3 @@ def rewrap(institution: str, reason: str, *, yes: bool) -> None:
 def new_key() -> None:
     """Print a new key-encryption key: a line for its file. It is kept nowhere else."""
     click.echo(new_key_text(), nl=False)
-
-
-def _given(institution: str) -> dict[str, Any]:
-    return {"institution": institution} if institution else {}
