@@ -111,7 +111,7 @@ def test_a_certificate_before_or_after_its_time_is_refused(days: int) -> None:
         ":ação:",
         "-----BEGIN CERTIFICATE-----",
         escaped(PSP)[:200],
-        PSP.fingerprint(SHA256()).hex(),
+        pytest.param(PSP.fingerprint(SHA256()).hex(), id="fingerprint"),
         ":" + "A" * 20_000 + ":",
     ],
 )
