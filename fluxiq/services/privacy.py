@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from fluxiq.domain.data_map import SECURITY
 from fluxiq.domain.documents import parse_document
+from fluxiq.domain.identifiers import IdPrefix
 from fluxiq.domain.job import Job
 from fluxiq.domain.privacy import Erasure, Mention, Walk
 from fluxiq.errors import Refused
@@ -48,7 +49,7 @@ async def export_person(
     """
     _, bare = parse_document(document)
     if walk is None:
-        exported = Exported(id=tenant.ids.new("exp"), reason=reason)
+        exported = Exported(id=tenant.ids.new(IdPrefix.EXPORT), reason=reason)
         await tenant.audit.note("operator", "person.exported", exported.id, exported)
         walk = Walk()
     return await tenant.people.search(bare, walk, ROWS_EXPORTED)
@@ -60,7 +61,7 @@ async def erase_person(tenant: Tenant, document: str, reason: str) -> Erasure:
     """
     _, bare = parse_document(document)
     asked = Erasure(
-        id=tenant.ids.new("era"),
+        id=tenant.ids.new(IdPrefix.ERASURE),
         person=bare,
         walk=Walk(),
         asked_at=tenant.clock.now(),

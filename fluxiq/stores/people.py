@@ -1,13 +1,15 @@
 """`ports.privacy.People` over an institution's own schema.
 
 A document has no index in payments: it would cost every payment time, for what is asked rarely. So
-a search opens what is sealed, row by row in the order of the primary keys (about 10 us a row).
+a search opens what is sealed, row by row in the order of the primary keys (20 us a row: 40,000
+receipts in 0.9 s).
 Erasing is `erasing.py`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import msgspec
@@ -25,8 +27,9 @@ from fluxiq.stores import erasing
 from fluxiq.stores.pool import Connection, Postgres
 from fluxiq.stores.sealed import SEALED, Column, House
 
-BITE: Final = 128  # rows opened in one go: a millisecond
+BITE: Final = 64  # rows opened in one go: a millisecond
 UNREADABLE: Final = "cannot be read"
+_WHO: Final = ("merchants", "users")  # tables of those that a person may be
 _SECRETS: Final = frozenset({"secret", "previous_secret", "totp_secret", "totp_pending"})
 _PUNCTUATION: Final = str.maketrans("", "", ".-/")
 
@@ -43,7 +46,7 @@ class Searched(Struct, frozen=True, kw_only=True):
 
     @property
     def sealed(self) -> tuple[Column, ...]:
-        return tuple(one for one in SEALED if one.table == self.table)
+        return _SEALED_IN[self.table]
 
 
 _OF_ACCOUNT: Final = "(SELECT merchant_id FROM accounts WHERE accounts.id = account_id)"
@@ -72,6 +75,9 @@ SEARCHED: Final = (
     Searched(table="dead_letters", key=_NUMBERED, at="died_at"),
 )
 _BY_NAME: Final = {one.table: one for one in SEARCHED}
+_SEALED_IN: Final = {
+    table: tuple(one for one in SEALED if one.table == table) for table in _BY_NAME
+}
 
 # What follows on a payment in which somebody is: (of which table, by which of its columns, which
 # table, its column of the same).
@@ -131,7 +137,7 @@ class PostgresPeople(People):
     ) -> Iterator[Mention]:
         for row in rows:
             opened = _opened(self._house, searched, row)
-            columns = tuple(name for name, said in opened.items() if _says(said, document))
+            columns = tuple(name for name, said in opened.items() if says(said, document))
             because = _because(walk, searched.table, row, columns)
             if because is not None:
                 yield _mention(searched, row, opened, because, columns)
@@ -147,7 +153,7 @@ class PostgresPeople(People):
             rows = await self._postgres.run(_same, _BY_NAME[table], column, asked) if asked else []
             for row in rows:
                 opened = _opened(self._house, _BY_NAME[table], row)
-                if not any(_says(said, document) for said in opened.values()):
+                if not any(says(said, document) for said in opened.values()):
                     # Who is in it is found with its own table.
                     found.append(_mention(_BY_NAME[table], row, opened, Because.PAYMENT, ()))
         return found
@@ -159,9 +165,6 @@ def _known(walk: Walk, page: Sequence[Mention]) -> Walk:
     return replace(
         walk, merchants=walk.merchants + found["merchants"], users=walk.users + found["users"]
     )
-
-
-_WHO: Final = ("merchants", "users")
 
 
 def _because(
@@ -192,9 +195,17 @@ def _opened(house: House, searched: Searched, row: Mapping[str, Any]) -> dict[st
     return opened
 
 
-def _says(text: str, document: str) -> bool:
-    """Whether a document is in a text, with its punctuation or without."""
-    return document in text or document in text.upper().translate(_PUNCTUATION)
+def says(text: str, document: str) -> bool:
+    """Whether a document is in a text, with its punctuation or without. The same digits inside a
+    longer number are another's: what is found may be erased.
+    """
+    found = _whole(document)
+    return found(text) is not None or found(text.upper().translate(_PUNCTUATION)) is not None
+
+
+@lru_cache(maxsize=16)
+def _whole(document: str) -> Callable[[str], re.Match[str] | None]:
+    return re.compile(rf"(?<![0-9A-Z]){document}(?![0-9A-Z])").search
 
 
 def _mention(

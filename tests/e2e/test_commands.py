@@ -32,7 +32,8 @@ COMMANDS = {
     *("crashes", "crash", "hogs", "trace", "log-level", "ask", "observe"),
     *("restart", "start", "stop", "suspend", "resume", "release", "spec", "replace-state"),
     *("drain", "undrain", "breaker", "ledger", "jobs", "dead-letters", "openapi"),
-    *("user", "institution"),
+    *("user", "institution", "approvals", "reconciliation", "retention"),
+    *("audit", "sealing", "privacy"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Every column of every table that a real PostgreSQL has is in the data map, and nothing else is."""
+"""Every column of every table of a real PostgreSQL is in the data map, and nothing else is."""
 
 from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.domain.data_map import Form

@@ -12,7 +12,7 @@ from fluxiq.domain.data_map_tables import PERSONAL
 from fluxiq.domain.privacy import Because, Erasure, Mention, Walk
 from fluxiq.ports.privacy import Limits
 from fluxiq.stores.erasing import RULES
-from fluxiq.stores.people import SEARCHED, PostgresPeople
+from fluxiq.stores.people import SEARCHED, PostgresPeople, says
 from fluxiq.stores.pool import Postgres
 from fluxiq.stores.sealed import SEALED
 from tests.support.lived_in import DOCUMENT, OWN_KEY, PAYEE, PAYER, SECRETS, live_in
@@ -68,6 +68,20 @@ def test_every_table_with_a_sealed_person_is_searched_and_every_rule_is_of_one()
     assert {one.table for one in SEALED} - searched == {"erasures"}
     assert searched <= {one.table for one in PERSONAL}
     assert {one.table for one in RULES} == {one.table for one in PERSONAL if one.erasure}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_said"),
+    [
+        ('{"document":"52998224725"}', True),
+        ("he has CPF 529.982.247-25, he says", True),
+        ('{"document":"52998224725000"}', False),
+        ('{"id":"E1234567852998224725"}', False),
+        ('{"document":"A52998224725"}', False),
+    ],
+)
+def test_the_same_digits_in_another_number_are_nobody_s(text: str, *, is_said: bool) -> None:
+    assert says(text, PAYER.document) is is_said
 
 
 async def test_a_payer_is_found_wherever_the_payer_is(records: Records) -> None:
@@ -177,22 +191,33 @@ _USER = """
 INSERT INTO users (
     id, merchant_id, document_index, document, name, role, status, password_hash, recovery_codes,
     failures, created_at, updated_at, last_login_at
-) VALUES ($1, NULL, NULL, $2, $3, 'operator', 'removed', 'hash', '{}', 0, $4, $4, $5)
+) VALUES ($1, NULL, $6, $2, $3, 'operator', $7, 'hash', '{}', 0, $4, $4, $5)
 """
 
 
+LONG_AGO = NOW - timedelta(days=9999)
+
+
 @pytest.mark.parametrize(
-    ("login", "goes"), [(None, True), (NOW, False), (NOW - timedelta(days=9999), True)]
+    ("login", "status", "goes"),
+    [
+        (None, "removed", True),
+        (LONG_AGO, "removed", True),
+        (NOW, "removed", False),
+        (LONG_AGO, "active", False),
+        (None, "locked", False),
+    ],
 )
 async def test_a_user_who_was_removed_goes_when_the_trail_needs_nobody_by_that_id(
-    records: Records, login: datetime | None, goes: bool
+    records: Records, login: datetime | None, status: str, *, goes: bool
 ) -> None:
     seal = records.people._house.seal_text
     document, name = (
         one for one in SEALED if one.table == "users" and one.name in {"document", "name"}
     )
     sealed = seal("39053344705", document, "usr_1"), seal("Ana", name, "usr_1")
-    await fetch(records.postgres, _USER, "usr_1", *sealed, NOW - timedelta(days=9999), login)
+    index = None if status == "removed" else b"index"
+    await fetch(records.postgres, _USER, "usr_1", *sealed, LONG_AGO, login, index, status)
     [found] = await records.found("39053344705")
     assert (found.table, found.record["name"]) == ("users", "Ana")
     assert {"password_hash", "totp_secret"} & found.record.keys() == set()

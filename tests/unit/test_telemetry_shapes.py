@@ -107,9 +107,7 @@ def test_a_key_of_any_kind_goes_from_a_text(key: str) -> None:
 
 
 def test_a_br_code_goes_whole_and_one_that_was_cut_too() -> None:
-    code = build(
-        key="fulano@example.com", merchant_name="Fulano de Tal", merchant_city="CURITIBA"
-    )
+    code = build(key="fulano@example.com", merchant_name="Fulano de Tal", merchant_city="CURITIBA")
     for text in (f"shown {code}", f"shown {code[:60]}", f"'{code}' was shown"):
         told = masked(text)
         assert "fulano" not in told.lower()
