@@ -218,6 +218,13 @@ class Log(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     level: Literal["debug", "info", "warning", "error"]
 
 
+class Operators(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whether some deeds at the admin socket need two people (docs/admin-socket.md)."""
+
+    two_people: bool
+    approval_seconds: Seconds
+
+
 class Diagnostics(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     stall_seconds: Seconds
     watch_hogs: bool
@@ -263,6 +270,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     simulator: Simulator
     log: Log
     diagnostics: Diagnostics
+    operators: Operators
     institutions: tuple[Institution, ...] = ()
 
 
@@ -495,9 +503,7 @@ def _check_providers(institution: Institution, source: str, *, simulated: bool) 
         raise SettingsInvalid(f"setting 'providers' in {source}: two links have the same name")
     for link in institution.providers:
         if problem := problem_of(link, simulated=simulated):
-            raise SettingsInvalid(
-                f"setting 'providers' in {source}: link {link.name!r} {problem}"
-            )
+            raise SettingsInvalid(f"setting 'providers' in {source}: link {link.name!r} {problem}")
 
 
 class _AlwaysFrom(dict[str, str]):

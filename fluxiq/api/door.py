@@ -88,6 +88,7 @@ class Door:
                     await drain()
                 response = refusal(failure_of(error), headers)
             else:
+                await drain()  # of a body that nobody wanted
                 headers.update(reply.headers)
                 if reply.body or (reply.status or endpoint.status) == OK:  # an empty export too
                     headers["Content-Type"] = reply.content_type
@@ -132,12 +133,14 @@ class Door:
         comes_from(where)
         caller = None
         if endpoint.permission != PUBLIC:
-            authorization = request.headers.get("Authorization")
+            authorization, began = request.headers.get("Authorization"), perf_counter()
             caller = await self._guard.identify(authorization, where.address)
             passage.enter(caller.tenant.ispb)
             comes_from(replace(where, credential=caller.actor))
             passage.spend(await self._guard.count(caller, endpoint.rate, where.address))
             self._guard.authorize(caller, endpoint)
+            credential = "key" if caller.user is None else "token"
+            self._metrics.observe_guard(caller.tenant.ispb, credential, perf_counter() - began)
         elif endpoint.rate is Rate.CALLBACK:
             tenant = self._tenants.get(arguments["ispb"])
             passage.enter(tenant.ispb)

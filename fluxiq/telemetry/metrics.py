@@ -23,6 +23,10 @@ CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 SECONDS: Final = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 )  # fmt: skip
+GUARD_SECONDS: Final = (
+    0.0001, 0.0002, 0.0003, 0.0004, 0.0005, 0.0006, 0.0008, 0.001, 0.0015, 0.0025, 0.005, 0.01,
+    0.025, 0.1,
+)  # fmt: skip
 
 
 # From an event to its delivery: retries go on for three days.
@@ -55,10 +59,19 @@ class Metrics:
         self._sealing()
         self._backends()
         self._http_series: dict[tuple[str, str, int, str], tuple[Counter, Histogram]] = {}
+        self._guard_series: dict[tuple[str, str], Histogram] = {}
 
     def exposition(self) -> bytes:
         """All series in Prometheus' text format (CONTENT_TYPE)."""
         return generate_latest(self.registry)
+
+    def observe_guard(self, institution: str, credential: str, seconds: float) -> None:
+        """One request that was let in, by an API `key` or a person's `token`."""
+        series = self._guard_series.get((institution, credential))
+        if series is None:
+            series = self.guard_seconds.labels(institution, credential)
+            self._guard_series[institution, credential] = series
+        series.observe(seconds)
 
     def observe_http(
         self, method: str, path: str, status: int, institution: str, seconds: float
@@ -131,6 +144,13 @@ class Metrics:
             "Time from a request's head to its answer",
             ["method", "path", "institution"],
             buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.guard_seconds = Histogram(
+            "fluxiq_guard_seconds",
+            "Time that key or token, rate and permission took, of requests that passed",
+            ["institution", "credential"],
+            buckets=GUARD_SECONDS,
             registry=self.registry,
         )
         self.connections = Gauge(

@@ -235,14 +235,17 @@ async def test_a_flood_of_headers_is_cut_off_and_others_are_served(head: bytes) 
         await _others_are_served(client)
 
 
-@pytest.mark.parametrize("target", ["/nowhere", "/api/v1/nowhere"])
-async def test_a_stray_request_was_answered_before_its_end_and_lost_the_next_one(
-    target: str,
+@pytest.mark.parametrize(
+    ("start", "status"),
+    [("POST /nowhere", b"404"), ("DELETE /livez", b"405"), ("GET /livez", b"200")],
+)
+async def test_an_answer_came_before_a_body_that_nobody_wanted_and_lost_the_next_request(
+    start: str, status: bytes
 ) -> None:
-    """Its answer came before its body, so the connection was closed, unannounced: the next request
-    of a client that keeps connections met a closed one.
+    """So the connection was closed, unannounced: the next request of a client that keeps its
+    connections met a closed one.
     """
-    head = f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n".encode()
+    head = f"{start} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n".encode()
     async with caller(World()) as (served, _):
         stream = await trio.open_tcp_stream(served.host, served.port)
         async with stream:
@@ -251,7 +254,7 @@ async def test_a_stray_request_was_answered_before_its_end_and_lost_the_next_one
                 with trio.move_on_after(0.2):
                     raise AssertionError(await stream.receive_some())
                 await stream.send_all(b"12345")
-                assert (await _until(stream, b"}}")).startswith(b"HTTP/1.1 404")
+                assert (await _until(stream, b"}")).startswith(b"HTTP/1.1 " + status)
                 await stream.send_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
                 assert (await _until(stream, b"}")).startswith(b"HTTP/1.1 200")
 
@@ -266,6 +269,29 @@ async def test_a_stray_request_that_never_ends_is_answered_all_the_same(
             with trio.fail_after(10):
                 await stream.send_all(b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
                 assert (await stream.receive_some()).startswith(b"HTTP/1.1 404")
+
+
+async def test_a_head_that_dribbles_is_given_up_however_busy_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A byte now and then keeps a connection from being silent, and no place at ours."""
+    monkeypatch.setattr("fluxiq.api.server.KEEP_ALIVE_SECONDS", 0.5)
+    async with caller(World()) as (served, _):
+        stream = await trio.open_tcp_stream(served.host, served.port)
+        async with stream:
+            with trio.fail_after(10), suppress(trio.BrokenResourceError):
+                await stream.send_all(b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_dribble, stream)
+                    assert await stream.receive_some() == b""
+                    nursery.cancel_scope.cancel()
+
+
+async def _dribble(stream: trio.SocketStream) -> None:
+    with suppress(trio.BrokenResourceError):
+        while True:
+            await stream.send_all(b"x")
+            await trio.sleep(0.1)
 
 
 async def test_slow_senders_hold_up_nobody_else() -> None:

@@ -37,6 +37,7 @@ async def test_after_servers_were_killed_no_secret_is_in_logs_crash_reports_or_p
         places = dict(_places(platform))
         assert any(one.startswith("crash ") for one in places), "it was to crash"
         assert any("Traceback" in one.decode(errors="replace") for one in places.values())
+        assert list(_found({"no secret": ISPBS[0].encode()}, places)), "nothing is looked at"
         assert list(_found(secrets, places)) == []
     finally:
         platform.close()

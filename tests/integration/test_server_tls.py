@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from fluxiq.api.server_tls import ServerTls
+from fluxiq.api.server_tls import Refusals, ServerTls
 from fluxiq.api.v1.notices import notices_path
 from fluxiq.errors import StartRefused
 from fluxiq.ports import Callback
@@ -264,6 +264,24 @@ async def test_who_never_ends_the_handshake_is_let_go_and_holds_up_nobody(
             assert (await house.call(LINKS[0], house.issued[LINKS[0]])).status_code == 200
             with trio.fail_after(10):
                 assert await silent.receive_some() == b""
+
+
+def test_a_flood_of_refusals_is_a_line_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("fluxiq.api.server_tls.monotonic", lambda: now)
+    refusals = Refusals()
+    with capture_logs() as logs:
+        for _ in range(1_000):
+            refusals.note("certificate has expired")
+        refusals.note("self-signed certificate")
+        now += 1
+        refusals.note("certificate has expired")
+
+    assert [(one["reason"], one["before_it"]) for one in logs] == [
+        ("certificate has expired", 0),
+        ("self-signed certificate", 0),
+        ("certificate has expired", 999),
+    ]
 
 
 def test_a_key_that_others_may_read_is_refused_at_the_start(house: House) -> None:

@@ -8,6 +8,7 @@ from fluxiq.telemetry.metrics import Metrics
 SURFACE = {
     "fluxiq_http_requests_total": {"method", "path", "status", "institution"},
     "fluxiq_http_request_duration_seconds": {"method", "path", "institution"},
+    "fluxiq_guard_seconds": {"institution", "credential"},
     "fluxiq_pix_transactions_total": {"type", "status", "institution"},
     "fluxiq_pix_transaction_amount_total": {"type", "status", "institution"},
     "fluxiq_active_connections": {"institution"},
@@ -40,6 +41,7 @@ SURFACE = {
 def fed() -> Metrics:
     metrics = Metrics(process=False)
     metrics.observe_http("GET", "/x/{id}", 200, "12345678", 0.002)
+    metrics.observe_guard("12345678", "key", 0.0002)
     metrics.observe_pix("12345678", "in", "paid", 15000)
     metrics.observe_ledger("12345678", "postgres", {"created": 3}, 0.001)
     metrics.show_ledger_backend("12345678", "postgres", ["tigerbeetle", "postgres"])
