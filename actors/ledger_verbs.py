@@ -62,7 +62,9 @@ def verbs_of(board: Board) -> Hooks:
 
     return Hooks(
         looks={"breaker": Verb(breaker), "ledger_verify": Verb(verify, ("deep", "run"))},
-        deeds={name: Verb(deed(event), ("reason",)) for name, event in _DEEDS.items()},
+        deeds={
+            name: Verb(deed(event), ("reason",), for_two=True) for name, event in _DEEDS.items()
+        },
     )
 
 

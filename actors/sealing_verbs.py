@@ -48,8 +48,8 @@ def sealing_verbs(platform: Platform) -> Hooks:
     return Hooks(
         looks={"sealing": Verb(sealing, ("institution",))},
         deeds={
-            "sealing_rotate": Verb(sealing_rotate, ("institution", "reason")),
-            "sealing_rewrap": Verb(sealing_rewrap, ("institution", "reason")),
+            "sealing_rotate": Verb(sealing_rotate, ("institution", "reason"), for_two=True),
+            "sealing_rewrap": Verb(sealing_rewrap, ("institution", "reason"), for_two=True),
         },
     )
 

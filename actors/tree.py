@@ -9,6 +9,7 @@ couriers; then what is left in reverse start order, the servers last.
 from collections.abc import Sequence
 from functools import partial
 
+from actors.admin.approvals import Approvals
 from actors.admin.diagnostics import diagnostic_verbs
 from actors.admin.socket import admin_read_socket, admin_socket
 from actors.admin.verbs import merged
@@ -26,6 +27,7 @@ from actors.ledger_breaker import LedgerBreaker, breaker_limits
 from actors.ledger_reconciler import ledger_reconciler
 from actors.ledger_sessions import ledger_sessions, look_up
 from actors.ledger_verbs import ledger_verbs
+from actors.payment_verbs import payment_verbs
 from actors.platform import Platform
 from actors.privacy_verbs import privacy_verbs
 from actors.reconciliation_verbs import reconciliation_verbs
@@ -151,6 +153,7 @@ def operations(platform: Platform) -> SupervisorSpec:
         ledger_verbs(platform),
         job_verbs(platform.tenants),
         dead_letter_verbs(platform.tenants),
+        payment_verbs(platform.tenants),
         user_verbs(platform.tenants),
         reconciliation_verbs(platform.tenants),
         retention_verbs(platform.tenants),
@@ -170,7 +173,9 @@ def operations(platform: Platform) -> SupervisorSpec:
             certificate_watch(platform),
             ledger_reconciler(platform),
             audit_verifier(platform),
-            admin_socket(platform, verbs),
+            admin_socket(
+                platform, verbs, Approvals.of(platform.settings.operators, platform.clock)
+            ),
             admin_read_socket(platform, verbs),
         ],
     )

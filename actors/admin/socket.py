@@ -16,6 +16,7 @@ from pathlib import Path
 import structlog
 import trio
 
+from actors.admin.approvals import Approvals
 from actors.admin.desk import Desk, Peer, fault
 from actors.admin.verbs import Hooks
 from actors.platform import DEED_BOOK, Platform
@@ -39,21 +40,27 @@ DESCRIPTORS_PART = 4
 _log = structlog.get_logger("admin")
 
 
-def admin_socket(platform: Platform, hooks: Hooks | None = None) -> ChildSpec:
-    """For every verb; `hooks` are those that the platform's rooms contribute."""
-    return _socket("admin_socket", platform.admin_socket_path, hooks, writes=True)
+def admin_socket(
+    platform: Platform, hooks: Hooks | None = None, approvals: Approvals | None = None
+) -> ChildSpec:
+    """For every verb; `hooks` are those that the platform's rooms contribute. With `approvals`
+    deeds for two need two people.
+    """
+    return _socket("admin_socket", platform.admin_socket_path, hooks, approvals, writes=True)
 
 
 def admin_read_socket(platform: Platform, hooks: Hooks | None = None) -> ChildSpec:
     """For looking only: dashboards and those on watch need no more."""
-    return _socket("admin_read_socket", platform.admin_read_socket_path, hooks, writes=False)
+    return _socket("admin_read_socket", platform.admin_read_socket_path, hooks, None, writes=False)
 
 
-def _socket(own_id: str, path: Path, hooks: Hooks | None, *, writes: bool) -> ChildSpec:
+def _socket(
+    own_id: str, path: Path, hooks: Hooks | None, approvals: Approvals | None, *, writes: bool
+) -> ChildSpec:
     audit = path.with_name(DEED_BOOK)
 
     async def start(context: Context) -> None:
-        desk = Desk(context.tree, writes=writes, audit=audit, hooks=hooks)
+        desk = Desk(context.tree, writes=writes, audit=audit, hooks=hooks, approvals=approvals)
         limits = Limits.of_this_process()
 
         async def serve(stream: trio.SocketStream) -> None:

@@ -24,14 +24,18 @@ Run: TypeAlias = "Callable[[Desk, Arguments], Awaitable[object]]"
 RESERVED = ("watch",)
 # Read by the desk before the deed: no deed has to name it.
 YES = "yes"
+ALONE = "alone"  # of a deed for two: without the second one
 
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """How it is answered, and the names of the arguments it reads."""
+    """How it is answered, and the names of the arguments it reads. `for_two`: a deed that one
+    operator proposes and another one approves, where the platform asks for that.
+    """
 
     run: Run
     arguments: tuple[str, ...] = ()
+    for_two: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,6 +97,9 @@ STATUS_OF: Mapping[str, int] = {
     "invalid_schedule": 422,
     "api_key_in_use": 409,
     "api_key_over": 409,
+    "approval_over": 409,
+    "payout_not_in_doubt": 409,
+    "provider_disagrees": 409,
     "user_exists": 409,
     "user_changed": 409,
     "last_owner": 409,
@@ -274,9 +277,7 @@ def _unknown(error: Unknown) -> Failure:
 
 def _sealed() -> Failure:
     """Where it is was logged as it was noticed. No Retry-After: it stays so until somebody acts."""
-    return _plain(
-        "sealed_data_unreadable", "a record cannot be read just now; somebody was told"
-    )
+    return _plain("sealed_data_unreadable", "a record cannot be read just now; somebody was told")
 
 
 def _http(error: HTTPException) -> Failure:

@@ -43,6 +43,8 @@ FILES: Final[Mapping[str, tuple[str, ...]]] = {
     "operate_platform": ("log-level", "drain", "undrain", "ask"),
     "diagnose": ("crashes", "crash", "hogs"),
     "breaker": ("breaker",),
+    "approvals": ("approvals",),
+    "payments": ("payments",),
     "jobs": ("jobs",),
     "dead_letters": ("dead-letters",),
     "institution": ("institution",),

@@ -17,6 +17,9 @@ institution_option = click.option(
 )
 reason_option = click.option("--reason", default="", help="why; it is told and written down")
 yes_option = click.option("--yes", is_flag=True, help="do it: without this it is refused")
+alone_option = click.option(
+    "--alone", is_flag=True, help="without the second person that it needs: told loudly"
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="as the socket says it")
 
 

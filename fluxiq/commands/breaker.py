@@ -4,10 +4,12 @@ import click
 
 from fluxiq.admin.render_ledger import render_breaker
 from fluxiq.commands.asking import (
+    alone_option,
     ask_platform,
     json_option,
     print_json,
     reason_option,
+    said,
     yes_option,
 )
 
@@ -29,8 +31,10 @@ def _deed(name: str, verb: str, help_text: str) -> click.Command:
     @click.command(name, help=help_text)
     @reason_option
     @yes_option
-    def command(reason: str, *, yes: bool) -> None:
-        click.echo(render_breaker(ask_platform(verb, reason=reason, yes=yes)))
+    @alone_option
+    def command(reason: str, *, yes: bool, alone: bool) -> None:
+        answer = ask_platform(verb, reason=reason, yes=yes, **said(alone=alone))
+        click.echo(render_breaker(answer))
 
     return command
 

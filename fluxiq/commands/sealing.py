@@ -4,6 +4,7 @@ import click
 
 from fluxiq.admin.render_sealing import render_sealing
 from fluxiq.commands.asking import (
+    alone_option,
     ask_platform,
     institution_option,
     json_option,
@@ -33,9 +34,11 @@ def status(institution: str, *, as_json: bool) -> None:
 @institution_option
 @reason_option
 @yes_option
-def rotate(institution: str, reason: str, *, yes: bool) -> None:
+@alone_option
+def rotate(institution: str, reason: str, *, yes: bool, alone: bool) -> None:
     """Make a new data key; everything is sealed again under it, while everybody works."""
-    answer = ask_platform("sealing_rotate", reason=reason, yes=yes, **said(institution=institution))
+    given = said(institution=institution, alone=alone)
+    answer = ask_platform("sealing_rotate", reason=reason, yes=yes, **given)
     click.echo(render_sealing(answer))
 
 
@@ -43,9 +46,11 @@ def rotate(institution: str, reason: str, *, yes: bool) -> None:
 @institution_option
 @reason_option
 @yes_option
-def rewrap(institution: str, reason: str, *, yes: bool) -> None:
+@alone_option
+def rewrap(institution: str, reason: str, *, yes: bool, alone: bool) -> None:
     """Wrap the data keys by the key-encryption key that comes first in its file."""
-    answer = ask_platform("sealing_rewrap", reason=reason, yes=yes, **said(institution=institution))
+    given = said(institution=institution, alone=alone)
+    answer = ask_platform("sealing_rewrap", reason=reason, yes=yes, **given)
     click.echo(render_sealing(answer))
 
 

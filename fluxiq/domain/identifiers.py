@@ -81,6 +81,8 @@ class IdPrefix(StrEnum):
     JOB = "job"
     MED = "med"
     INFRACTION = "inf"
+    ERASURE = "era"
+    EXPORT = "exp"
 
 
 class EndToEndId(Struct, frozen=True, kw_only=True):

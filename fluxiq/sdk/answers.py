@@ -26,7 +26,9 @@ NOT_OURS: Final = "http_"  # begins the codes of answers that the API did not gi
 IN_PROGRESS: Final = "idempotency_in_progress"  # the first attempt is still at work
 
 # These come before the request is looked at, so they say nothing of an earlier attempt.
-_AT_THE_DOOR = frozenset({"unauthorized", "forbidden", "rate_limited", "request_timeout"})
+_AT_THE_DOOR = frozenset(
+    {"unauthorized", "forbidden", "address_not_allowed", "rate_limited", "request_timeout"}
+)
 _NOTHING_DONE = frozenset({"unavailable", "ledger_unavailable", "ledger_degraded"})
 _RATE_LIMITED = 429
 _SERVER = 500

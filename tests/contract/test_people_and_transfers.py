@@ -66,3 +66,29 @@ async def test_a_manager_does_not_decide_about_their_own() -> None:
     made = await (await send(world, TRANSFERS, manager, order)).get_json()
     refused = await send(world, f"{TRANSFERS}/{made['data']['id']}/approve", manager)
     assert (await refused.get_json())["error"]["code"] == "maker_is_checker"
+
+
+async def test_a_manager_does_not_decide_by_a_key_of_their_own_either() -> None:
+    world = await ApiWorld.open(approval_above=0)
+    other = await world.world.enroll(name="Outra", document="12ABC34501DE35")
+    await world.world.fund(10_00)
+    _, owner = await logged_in(world, Role.OWNER, CPF)
+    keys = f"/api/v1/merchants/{world.world.merchant_id}/api-keys"
+    program = {"name": "program", "permissions": ["*"]}
+    made = (await (await send(world, keys, owner, program)).get_json())["data"]
+    again = (await (await send(world, keys, bearer(made["key"]), program)).get_json())["data"]
+    order = {
+        "source_account_id": world.account.id,
+        "destination_account_id": other.account.id,
+        "amount": 5_00,
+        "idempotency_key": "k",
+    }
+    transfer = (await (await send(world, TRANSFERS, bearer(made["key"]), order)).get_json())["data"]
+    path = f"{TRANSFERS}/{transfer['id']}/approve"
+    for headers in (owner, bearer(again["key"])):
+        refused = await (await send(world, path, headers)).get_json()
+        assert refused["error"]["code"] == "maker_is_checker"
+
+    _, manager = await logged_in(world, Role.MANAGER, OTHER_CPF)
+    decided = (await (await send(world, path, manager)).get_json())["data"]
+    assert decided["status"] == "completed"

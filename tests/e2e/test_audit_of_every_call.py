@@ -190,6 +190,7 @@ async def _accounts(day: Day) -> None:
             token=checker["key"], transfer_id=asked["id"],
         )  # fmt: skip
     path = {"merchant_id": day.merchant, "key_id": checker["id"]}
+    await day.call("POST", "/merchants/{merchant_id}/api-keys/{key_id}/rotate", {}, **path)
     await day.call("DELETE", "/merchants/{merchant_id}/api-keys/{key_id}", **path)
 
 

@@ -38,6 +38,11 @@ ROWS: Final[Mapping[str, Mapping[str, str]]] = {
         "balance read, p99": "under 10",
     },
     "transfers": {"bare echo, beside transfer, p99": "", "transfer, p99": "under 10"},
+    "guard": {
+        "guard with an API key, p50": "under 1",
+        "guard with an access token, p50": "under 1",
+        "the whole request with an API key, p50": "",
+    },
 }
 
 

@@ -33,7 +33,7 @@ COMMANDS = {
     *("restart", "start", "stop", "suspend", "resume", "release", "spec", "replace-state"),
     *("drain", "undrain", "breaker", "ledger", "jobs", "dead-letters", "openapi"),
     *("user", "institution", "approvals", "reconciliation", "retention"),
-    *("audit", "sealing", "privacy"),
+    *("audit", "sealing", "privacy", "payments"),
 }
 
 

@@ -18,7 +18,7 @@ import trio
 
 from fluxiq import settings as config
 from fluxiq.cache.live_data import RedisLiveData
-from fluxiq.domain.identifiers import build_end_to_end_id, new_ulid
+from fluxiq.domain.identifiers import IdPrefix, build_end_to_end_id, new_ulid
 from fluxiq.domain.infraction import InfractionStatus
 from fluxiq.domain.med import MedReason
 from fluxiq.domain.reconciliation import Flow, StatementLine, Window
@@ -216,6 +216,7 @@ class MemoryIds:
         self._milliseconds = int(OPENED.timestamp() * 1000)
 
     def new(self, prefix: str) -> str:
+        assert prefix in set(IdPrefix), f"{prefix!r} is not a prefix of ours"
         self._milliseconds += 1
         return f"{prefix}_{new_ulid(self._milliseconds, self.secret(10))}"
 

@@ -10,6 +10,7 @@ from fluxiq.commands.bench_payments.balances import measure_balances
 from fluxiq.commands.bench_payments.batches import measure_batches
 from fluxiq.commands.bench_payments.charges import measure_charges
 from fluxiq.commands.bench_payments.effort import PaymentsEffort
+from fluxiq.commands.bench_payments.guard import measure_guard
 from fluxiq.commands.bench_payments.notices import measure_notices
 from fluxiq.commands.bench_payments.payouts import measure_payouts
 from fluxiq.commands.bench_payments.place import Place, bench_platform, open_place
@@ -23,6 +24,7 @@ FAMILIES: Mapping[str, Callable[[Place, PaymentsEffort], Awaitable[list[Figure]]
     "notices": measure_notices,
     "balances": measure_balances,
     "transfers": measure_transfers,
+    "guard": measure_guard,
 }
 
 

@@ -29,13 +29,27 @@ class Load:
     is none of success.
     """
 
-    def __init__(self, http: HttpClient, login: Login) -> None:
+    def __init__(self, http: HttpClient, login: Login, token: str | None = None) -> None:
+        """With the merchant's API key, or a person's `token`."""
         self.login = login
         self._http = http
         self._headers = {
-            "authorization": f"Bearer {login.api_key}",
+            "authorization": f"Bearer {token or login.api_key}",
             "content-type": "application/json",
         }
+
+    async def as_owner(self) -> "Load":
+        """The same merchant's, asked for by a person who has logged in."""
+        owner = self.login.owner
+        assert owner is not None, "a fresh platform has people"
+        body = {"ispb": self.login.ispb, "document": owner.document, "password": owner.password}
+        token = (await self.post("/auth/login", body))["access_token"]
+        return Load(self._http, self.login, token)
+
+    async def metrics(self) -> str:
+        """All series, as Prometheus would read them."""
+        response = await self._http.request("GET", "/metrics", seconds_max=CALL_SECONDS_MAX)
+        return response.body.decode()
 
     async def post(self, path: str, body: Json) -> Json:
         """The `data` of the answer."""

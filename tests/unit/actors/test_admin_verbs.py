@@ -20,6 +20,7 @@ from actors.institution_verbs import institution_verbs
 from actors.job_verbs import job_verbs
 from actors.ledger_board import Board
 from actors.ledger_verbs import verbs_of as ledger_verbs_of
+from actors.payment_verbs import payment_verbs
 from actors.platform import Platform
 from actors.privacy_verbs import privacy_verbs
 from actors.reconciliation_verbs import reconciliation_verbs
@@ -205,6 +206,7 @@ def test_every_verb_is_documented_with_its_arguments_and_every_documented_one_ex
     rooms = (verbs_of(cast("CrashBook", None), Hogs()), ledger, jobs, letters, trail, lives)
     seals = sealing_verbs(cast("Platform", None))
     asked = privacy_verbs(cast("Tenants", None))
-    every = merged(STANDARD, *rooms, people, kept, differences, seals, asked)
+    decided = payment_verbs(cast("Tenants", None))
+    every = merged(STANDARD, *rooms, people, kept, differences, seals, asked, decided)
     real = {**every.looks, **every.deeds}
     assert documented == {"watch": (), **{name: verb.arguments for name, verb in real.items()}}

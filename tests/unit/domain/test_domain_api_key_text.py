@@ -2,6 +2,8 @@
 
 import re
 import string
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -49,6 +51,18 @@ def test_one_wrong_character_makes_no_key(where: int, wrong: str) -> None:
 )
 def test_what_only_looks_like_a_key_is_none(text: str) -> None:
     assert read_key(text) is None
+
+
+def test_a_scanner_that_does_as_the_papers_say_knows_our_keys() -> None:
+    page = Path("docs/identity.md").read_text(encoding="utf-8")
+    [code] = [one for one in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "crc32" in one]
+    told: dict[str, Any] = {}
+    exec(code, told)
+
+    assert told["PATTERN"] == PATTERN
+    assert told["is_one_of_ours"](KEY)
+    assert told["is_one_of_ours"]("sk_live_12345678EXAMPLEexampleEXAMPLEexample00003SS7NH")
+    assert not told["is_one_of_ours"](KEY[:-1] + ("0" if KEY[-1] != "0" else "1"))
 
 
 def test_a_key_is_hidden_from_logs() -> None:

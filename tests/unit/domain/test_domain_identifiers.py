@@ -205,7 +205,9 @@ class TestUlid:
 
 class TestPrefixedIds:
     def test_the_prefixes_are_those_of_the_api(self) -> None:
-        wanted = "chg pay acc prod xfer tb whk evt key ref usr mch ins dlv req job med inf ses"
+        wanted = (
+            "chg pay acc prod xfer tb whk evt key ref usr mch ins dlv req job med inf ses era exp"
+        )
         assert set(IdPrefix) == set(wanted.split())
 
     @given(st.sampled_from(IdPrefix), U128.map(encode_128))
