@@ -7,7 +7,7 @@ import trio
 from actors.branch import Branch
 from fluxiq.domain.circuit import GAUGE, Circuit
 from fluxiq.providers import GatewayConnection, open_provider
-from fluxiq.settings_providers import ProviderLink
+from fluxiq.settings.providers import ProviderLink
 from supervisors import ChildSpec, Context
 
 LOOK_SECONDS = 15.0  # after so long a replaced certificate is in use on every connection

@@ -23,7 +23,7 @@ from fluxiq.cache import Cache
 from fluxiq.ledgers.tigerbeetle import Sessions
 from fluxiq.providers import ProviderAddress
 from fluxiq.sealing import KeyFile
-from fluxiq.settings_providers import ProviderLink
+from fluxiq.settings.providers import ProviderLink
 from fluxiq.stores.pool import Postgres
 from fluxiq.telemetry.metrics import Metrics
 from supervisors import Hogs

@@ -17,7 +17,7 @@ import structlog
 
 from fluxiq.errors import StartRefused
 from fluxiq.providers.files import Reloaded, read
-from fluxiq.settings_tls import Tls
+from fluxiq.settings.tls import Tls
 
 # HTTP/2 has more ways to be hurt by a stranger, and no caller of ours asks for it.
 _ALPN: Final = ["http/1.1"]

@@ -19,7 +19,7 @@ from fluxiq.providers.callbacks.proofs import Verify
 from fluxiq.providers.cob_api import CobApi
 from fluxiq.providers.order_api import Authorise
 from fluxiq.providers.statements import read_pix_listing
-from fluxiq.settings_providers import Psp
+from fluxiq.settings.providers import Psp
 
 _HEADER = "authorization"
 _BEARER = "Bearer "

@@ -15,7 +15,7 @@ from msgspec import Struct
 from fluxiq.errors import StartRefused
 from fluxiq.providers.files import read
 from fluxiq.settings import Institution
-from fluxiq.settings_tls import Tls
+from fluxiq.settings.tls import Tls
 
 SECONDS_A_DAY: Final = 86_400
 WARNED_SECONDS: Final = 30 * SECONDS_A_DAY

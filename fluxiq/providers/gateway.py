@@ -20,7 +20,7 @@ from fluxiq.providers.guarded import GuardedProvider, Watcher
 from fluxiq.providers.signatures import HmacSignature
 from fluxiq.providers.simulator_client import SimulatorProvider
 from fluxiq.providers.tls import MutualTls
-from fluxiq.settings_providers import ProviderLink, Psp, Token
+from fluxiq.settings.providers import ProviderLink, Psp, Token
 
 TOKEN_CONNECTIONS_MAX: Final = 1
 

@@ -20,7 +20,7 @@ from fluxiq.domain.token_bucket import Bucket, BucketSize, refilled, spend
 from fluxiq.errors import Refused, Unavailable, Unknown
 from fluxiq.ports import Callback, OrderAnswer, Provider, StatementPage
 from fluxiq.ports.locations import LocationWanted
-from fluxiq.settings_providers import LinkLimits
+from fluxiq.settings.providers import LinkLimits
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from fluxiq.providers.callbacks.proofs import HEX_SHA256, invalid, require_recent, signed_at
-from fluxiq.settings_providers import REPLAY_WINDOW_SECONDS
+from fluxiq.settings.providers import REPLAY_WINDOW_SECONDS
 
 SIGNATURE = "x-signature"
 TIMESTAMP = "x-timestamp"

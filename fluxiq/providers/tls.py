@@ -15,7 +15,7 @@ from msgspec import Struct
 from fluxiq.errors import StartRefused
 from fluxiq.http1 import Stream, client_tls, secure
 from fluxiq.providers.files import Reloaded, read
-from fluxiq.settings_providers import Psp
+from fluxiq.settings.providers import Psp
 
 SECONDS_A_DAY: Final = 86_400.0
 

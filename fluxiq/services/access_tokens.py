@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from fluxiq.domain.roles import Role
 from fluxiq.services.signing_keys import EDDSA, SKEW, SigningKeys
-from fluxiq.settings_identity import Identity
+from fluxiq.settings.identity import Identity
 
 TYPE: Final = "at+jwt"  # RFC 9068: an ID token, or one of anybody's for anything, is not ours
 CHARACTERS_MAX: Final = 4096  # ours have about 700

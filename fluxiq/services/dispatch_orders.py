@@ -23,7 +23,7 @@ from fluxiq.services.tenant import Tenant
 # after 10 s. Then an earlier try may have reached the provider without being written down.
 FRESH_SECONDS = 8.0
 
-# Of one account, whose payees may be slow: half of what a link has (settings_providers.LinkLimits).
+# Of one account, whose payees may be slow: half of what a link has (settings.providers.LinkLimits).
 AT_ONCE = 32
 
 _OPEN = {PayoutStage.HELD, PayoutStage.SENT, PayoutStage.IN_DOUBT}

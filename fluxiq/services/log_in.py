@@ -30,7 +30,7 @@ from fluxiq.services.session_tokens import (
 )
 from fluxiq.services.session_watch import tell_ended
 from fluxiq.services.tenant import Tenant, Tenants
-from fluxiq.settings_identity import Identity
+from fluxiq.settings.identity import Identity
 
 # Without an `ispb` all institutions are looked at, each with a password's worth of work.
 INSTITUTIONS_MAX: Final = 4

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from fluxiq.domain.password import LENGTH_MAX, normalized
 from fluxiq.errors import Unavailable
-from fluxiq.settings_identity import Identity
+from fluxiq.settings.identity import Identity
 
 THREADS: Final = 2
 WAITING_MAX: Final = 32  # the last one waits 3 s, on a busy machine 10

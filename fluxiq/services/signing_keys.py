@@ -15,7 +15,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from msgspec import Struct
 
-from fluxiq.settings_identity import Identity
+from fluxiq.settings.identity import Identity
 
 EDDSA: Final = "EdDSA"
 HS256: Final = "HS256"

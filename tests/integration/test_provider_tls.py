@@ -17,7 +17,7 @@ from fluxiq.errors import StartRefused, Unavailable, Unknown
 from fluxiq.http1 import Request, Response, port_of
 from fluxiq.ports import StatementPage
 from fluxiq.providers import GatewayConnection, ProviderAddress, open_provider
-from fluxiq.settings_providers import HmacSha256Body, LinkLimits, ProviderLink, Psp, Token
+from fluxiq.settings.providers import HmacSha256Body, LinkLimits, ProviderLink, Psp, Token
 from tests.support.certificates import HOST, Authority, Issued
 from tests.support.provider_links import END_TO_END_ID, NOW, Watch, a_payout, private
 from tests.support.tls_server import serve_tls

@@ -21,8 +21,8 @@ from fluxiq.api.v1.notices import notices_path
 from fluxiq.errors import StartRefused
 from fluxiq.ports import Callback
 from fluxiq.providers.callbacks import verification
-from fluxiq.settings_providers import MtlsOnly
-from fluxiq.settings_tls import Tls
+from fluxiq.settings.providers import MtlsOnly
+from fluxiq.settings.tls import Tls
 from tests.support.api_twin import ISPB, TwinProvider, World, serving
 from tests.support.certificates import HOST, Authority, Issued
 from tests.support.servers import free_port

@@ -8,7 +8,7 @@ import trio
 from fluxiq.errors import StartRefused
 from fluxiq.http1 import Request, Response, bind, port_of, serve_http
 from fluxiq.providers import ProviderAddress, open_provider
-from fluxiq.settings_providers import ProviderLink
+from fluxiq.settings.providers import ProviderLink
 from tests.support.provider_links import Watch
 
 

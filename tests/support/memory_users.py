@@ -25,7 +25,7 @@ from fluxiq.ports.users import UserChanged, UserOpening, Users
 from fluxiq.services.access_tokens import AccessTokens
 from fluxiq.services.passwords import Passwords
 from fluxiq.services.signing_keys import SigningKeys
-from fluxiq.settings_identity import Identity
+from fluxiq.settings.identity import Identity
 
 
 class MemorySessions(Sessions):

@@ -11,7 +11,7 @@ from fluxiq.domain.records import Payout, PayoutStage, Recipient
 from fluxiq.errors import Refused
 from fluxiq.ports import Callback
 from fluxiq.providers.callbacks import verification
-from fluxiq.settings_providers import CallbackScheme
+from fluxiq.settings.providers import CallbackScheme
 
 NOW = datetime(2026, 11, 22, 21, 0, tzinfo=UTC)
 END_TO_END_ID = "E12345678202611222100abcdefghijk"

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fluxiq.errors import StartRefused
 from fluxiq.providers.callbacks import verification
-from fluxiq.settings_providers import EcdsaSha256, RsaSha256
+from fluxiq.settings.providers import EcdsaSha256, RsaSha256
 from tests.support.provider_links import BODY, accepts, call, refusal
 
 RSA_KEY = rsa.generate_private_key(65537, 2048)

@@ -11,7 +11,7 @@ import pytest
 from fluxiq.errors import Refused, StartRefused
 from fluxiq.ports import Callback
 from fluxiq.providers.callbacks import STRATEGIES, verification
-from fluxiq.settings_providers import (
+from fluxiq.settings.providers import (
     CallbackScheme,
     HmacSha256,
     HmacSha256Body,

@@ -12,7 +12,7 @@ from cryptography.x509 import Certificate
 
 from fluxiq.errors import StartRefused
 from fluxiq.providers.callbacks import verification
-from fluxiq.settings_providers import MtlsOnly
+from fluxiq.settings.providers import MtlsOnly
 from tests.support.certificates import Authority
 from tests.support.provider_links import accepts, call, refusal
 

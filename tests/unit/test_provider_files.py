@@ -9,7 +9,7 @@ import structlog.testing
 from fluxiq.errors import StartRefused
 from fluxiq.providers.files import FILE_BYTES_MAX, Reloaded, read
 from fluxiq.providers.tls import MutualTls
-from fluxiq.settings_providers import Psp
+from fluxiq.settings.providers import Psp
 from tests.support.certificates import Authority, Issued
 
 AUTHORITY = Authority()

@@ -15,7 +15,7 @@ from fluxiq.errors import Refused, Unavailable, Unknown
 from fluxiq.ports import Callback, OrderAnswer, StatementPage
 from fluxiq.ports.locations import LocationWanted
 from fluxiq.providers.guarded import GuardedProvider
-from fluxiq.settings_providers import LinkLimits
+from fluxiq.settings.providers import LinkLimits
 from tests.support.provider_links import END_TO_END_ID, NOW, Watch, a_payout, call
 
 LIMITS = LinkLimits(breaker_failures=3, breaker_pause_seconds=2.0, breaker_pause_seconds_max=8.0)

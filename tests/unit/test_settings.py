@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from fluxiq import settings as config
 from fluxiq.errors import SettingsInvalid
-from fluxiq.settings import Settings, load
+from fluxiq.settings import Settings, layers, load
 
 ROOT = Path(__file__).parents[2]
 
@@ -370,7 +369,7 @@ def test_institutions_are_declared_nowhere_else(folder: Path, tmp_path: Path, wh
 
 
 def test_a_checkout_reads_its_own_folder() -> None:
-    assert config._default_folder() == ROOT / "config"
+    assert layers._default_folder() == ROOT / "config"
 
 
 def test_an_installed_wheel_reads_the_copy_that_it_ships(
@@ -382,7 +381,7 @@ def test_an_installed_wheel_reads_the_copy_that_it_ships(
         package / "_config" / "institutions" / "55555555.toml",
         INSTITUTION.format(ispb="55555555", ledger=5),
     )
-    monkeypatch.setattr(config, "__file__", str(package / "settings.py"))
+    monkeypatch.setattr(layers, "__file__", str(package / "settings" / "layers.py"))
 
     assert [one.ispb for one in load({}).institutions] == ["12345678", "55555555", "87654321"]
 

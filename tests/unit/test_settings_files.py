@@ -6,7 +6,7 @@ import pytest
 
 from fluxiq.errors import SettingsInvalid
 from fluxiq.settings import load
-from fluxiq.settings_files import CHARACTERS_MAX
+from fluxiq.settings.secret_files import CHARACTERS_MAX
 
 VARIABLE = "FLUXIQ_NATS__PASSWORD_FILE"
 

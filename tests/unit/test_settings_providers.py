@@ -7,7 +7,7 @@ import pytest
 
 from fluxiq.errors import SettingsInvalid
 from fluxiq.settings import load
-from fluxiq.settings_providers import CallbackScheme, LinkLimits, MtlsOnly, ProviderLink
+from fluxiq.settings.providers import CallbackScheme, LinkLimits, MtlsOnly, ProviderLink
 
 ROOT = Path(__file__).parents[2]
 

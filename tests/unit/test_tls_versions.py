@@ -9,7 +9,7 @@ import pytest
 
 from fluxiq.api.server_tls import ServerTls
 from fluxiq.http1 import client_tls
-from fluxiq.settings_tls import Tls
+from fluxiq.settings.tls import Tls
 from tests.support.certificates import HOST, Authority
 
 ROOT = Path(__file__).resolve().parents[2]

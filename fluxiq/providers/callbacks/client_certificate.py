@@ -23,7 +23,7 @@ from cryptography.x509 import Certificate, load_der_x509_certificate, load_pem_x
 from fluxiq.errors import StartRefused
 from fluxiq.ports import Callback
 from fluxiq.providers.callbacks.proofs import Verify, invalid
-from fluxiq.settings_providers import MtlsOnly
+from fluxiq.settings.providers import MtlsOnly
 
 CERTIFICATE_CHARACTERS_MAX: Final = 16_384
 

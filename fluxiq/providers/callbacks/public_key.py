@@ -18,7 +18,7 @@ from fluxiq.errors import StartRefused
 from fluxiq.ports import Callback
 from fluxiq.providers.callbacks.proofs import Verify, bytes_of_base64, invalid
 from fluxiq.providers.files import Reloaded, read
-from fluxiq.settings_providers import EcdsaSha256, RsaSha256
+from fluxiq.settings.providers import EcdsaSha256, RsaSha256
 
 K = TypeVar("K", rsa.RSAPublicKey, ec.EllipticCurvePublicKey)
 

@@ -18,7 +18,7 @@ from fluxiq.providers.callbacks.proofs import (
     signed_at,
 )
 from fluxiq.providers.files import Reloaded, read_secrets
-from fluxiq.settings_providers import HmacSha256, HmacSha256Body, ManifestHmac, StaticToken
+from fluxiq.settings.providers import HmacSha256, HmacSha256Body, ManifestHmac, StaticToken
 
 Secrets = Reloaded[tuple[bytes, ...]]
 

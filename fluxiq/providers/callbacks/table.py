@@ -13,7 +13,7 @@ from fluxiq.providers.callbacks.shared_secret import (
     manifest_hmac,
     static_token,
 )
-from fluxiq.settings_providers import CallbackScheme
+from fluxiq.settings.providers import CallbackScheme
 
 # Each takes the settings of its own scheme: the name of the scheme is the tag of their record.
 STRATEGIES: Mapping[str, Callable[[Any], Verify]] = MappingProxyType(

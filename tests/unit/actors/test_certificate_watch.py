@@ -13,8 +13,8 @@ from actors.platform import Platform
 from actors.system import SystemClock
 from fluxiq.providers.certificates import Urgency, urgency_of
 from fluxiq.settings import Institution, load
-from fluxiq.settings_providers import HmacSha256Body, ProviderLink, Psp
-from fluxiq.settings_tls import Tls
+from fluxiq.settings.providers import HmacSha256Body, ProviderLink, Psp
+from fluxiq.settings.tls import Tls
 from fluxiq.telemetry.metrics import Metrics
 from supervisors import Context
 from tests.support.certificates import Authority

@@ -15,7 +15,7 @@ from actors.system import SystemClock
 from fluxiq.errors import Unavailable
 from fluxiq.providers import ProviderAddress
 from fluxiq.settings import Institution, load
-from fluxiq.settings_providers import HmacSha256Body, LinkLimits, ProviderLink, Psp
+from fluxiq.settings.providers import HmacSha256Body, LinkLimits, ProviderLink, Psp
 from fluxiq.telemetry.metrics import Metrics
 from supervisors import StartFailed, Strategy, SupervisorSpec, Tree, open_tree
 from tests.support.certificates import Authority

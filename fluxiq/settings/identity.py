@@ -4,8 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-Count = Annotated[int, Meta(ge=1)]
-Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]
+from fluxiq.settings.words import Count, Seconds
 
 # RFC 7518, 3.2: a key as long as the hash. An empty text reads no HS256 at all.
 LONG_OR_EMPTY = r"^(?:.{32,})?$"

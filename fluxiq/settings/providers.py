@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-Count = Annotated[int, Meta(ge=1)]
-Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]
+from fluxiq.settings.words import Count, Seconds
+
 File = Annotated[str, Meta(pattern=r"^/")]
 # In lower case: names of headers are compared so.
 Header = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}$")]
