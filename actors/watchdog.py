@@ -34,4 +34,5 @@ def _tell(stall: Stall) -> None:
     if stall.over:
         _log.warning("loop_stall_ended", **facts)
     else:
-        _log.error("loop_stalled", **facts, stack=list(stall.stack))
+        # Not `stack`: structlog keeps that name for a text.
+        _log.error("loop_stalled", **facts, frames=list(stall.stack))

@@ -9,11 +9,13 @@ import pytest
 import trio
 
 from fluxiq.asyncio_host import AsyncioHost
-from fluxiq.domain.records import Delivery, DisabledReason, Room
+from fluxiq.domain.records import Delivery, DisabledReason, OutboxEntry, Room
 from fluxiq.ports import ChargeOpening, Fresh, Page
+from fluxiq.ports.sealing import Place
 from fluxiq.ports.webhooks import DeliveryAttempt
 from fluxiq.stores.pool import Postgres
 from fluxiq.stores.store import PostgresStore
+from tests.support.seals import keyring
 from tests.support.store_records import (
     ISPB,
     MERCHANT,
@@ -280,6 +282,13 @@ async def test_finishing_twice_is_finishing_once(store: PostgresStore, postgres:
 # The outbox
 
 
+def told(entry: OutboxEntry) -> Any:
+    """What an announcement of an event says: it travels as it is kept, sealed to its event."""
+    return msgspec.json.decode(
+        keyring(ISPB).open(entry.body, Place("events", "body", entry.reference))
+    )
+
+
 async def test_an_announcement_of_an_event_goes_when_it_was_published(
     store: PostgresStore,
 ) -> None:
@@ -289,7 +298,7 @@ async def test_an_announcement_of_an_event_goes_when_it_was_published(
     [entry] = await store.due_outbox(NOW, 10)
     assert entry.subject == f"FLUXIQ.{ISPB}.events.{MERCHANT}"
     assert entry.reference == opening.event.id
-    assert msgspec.json.decode(entry.body)["type"] == "pix.charge.created"
+    assert told(entry)["type"] == "pix.charge.created"
     assert entry.attempt == 0
 
     await store.outbox_published([entry], NOW)
@@ -341,7 +350,7 @@ async def test_the_outbox_is_read_oldest_first_and_never_more_than_asked(
         await make_event(store, created_at=at(number - 10))
 
     first = await store.due_outbox(NOW, 3)
-    times = [msgspec.json.decode(entry.body)["created_at"] for entry in first]
+    times = [told(entry)["created_at"] for entry in first]
 
     assert len(first) == 3
     assert times == sorted(times)
