@@ -32,7 +32,7 @@ PUSH_SECONDS_MAX = 10.0
 # A delivery that was under way comes again when its lease is over; an order in doubt is asked about
 # after a silence. Both are short here.
 ENVIRON = {
-    "FLUXIQ_WEBHOOKS__DELIVER_SECONDS_MAX": "2",
+    "FLUXIQ_WEBHOOKS__DELIVER_SECONDS_MAX": "5",
     "FLUXIQ_PIX__ENQUIRE_AFTER_SECONDS": "2",
 }
 
