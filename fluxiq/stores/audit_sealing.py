@@ -32,7 +32,7 @@ WITH sealed AS (
         signature
     )
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-    ON CONFLICT (seq) DO NOTHING
+    ON CONFLICT DO NOTHING -- of its number or of its last place: which comes first is chance
     RETURNING seq
 ), noted AS (
     INSERT INTO audit_leaves (seq, ids, leaves) SELECT seq, $12, $13 FROM sealed

@@ -229,6 +229,7 @@ KNOWN: dict[str, Callable[[Reader, str], None]] = {
     ".venv/bin/python run.py explain http_api": explain,
     ".venv/bin/python run.py simulate runtime ": simulate,
     ".venv/bin/python run.py --help": show_help,
+    ".venv/bin/python run.py institution --help": show_help,
     ".venv/bin/python run.py openapi": openapi,
     ".venv/bin/python run.py verify": verify,
     ".venv/bin/python run.py bench payments ": bench,

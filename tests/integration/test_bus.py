@@ -199,7 +199,7 @@ class TestSettle:
 
     async def test_settling_twice_is_settling_once(self, bus: Bus, stream: str) -> None:
         await publish_numbers(bus, stream, 1)
-        deliveries = await bus.fetch("worker", stream, 1, 0)
+        deliveries = await bus.fetch("worker", stream, 1, 5)
         await bus.ack_many(deliveries)
         await bus.ack_many(deliveries)
         await bus.nak(deliveries[0], 0)

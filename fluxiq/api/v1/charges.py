@@ -29,7 +29,14 @@ class ChargesAsked(DaysAsked, frozen=True, forbid_unknown_fields=True, kw_only=T
     rate=Rate.WRITE,
     reply=Data[ChargeView],
     status=201,
-    refuses=("account_not_found", "account_not_active", "no_pix_key", "invalid_document", *_KEY),
+    refuses=(
+        "account_not_found",
+        "account_not_active",
+        "no_pix_key",
+        "invalid_amount",
+        "invalid_document",
+        *_KEY,
+    ),
 )
 async def open_charge(call: Call, body: OpenCharge) -> Reply:
     """Open a charge: BR Code as text and as a picture."""
