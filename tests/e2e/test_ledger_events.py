@@ -100,4 +100,12 @@ async def _count(connection: Connection, condition: str) -> int:
 
 
 async def _forget(connection: Connection) -> None:
-    await connection.execute("UPDATE ledger_journal SET published = false WHERE published")
+    """Of the last minute, as of one round: the stream knows what is twice for two minutes, and the
+    platform of the session may have lived for longer.
+    """
+    await connection.execute(
+        """
+        UPDATE ledger_journal SET published = false
+        WHERE published AND answered_at > now() - interval '1 minute'
+        """
+    )

@@ -79,8 +79,15 @@ class TestEcho:
                 await trio.testing.wait_all_tasks_blocked()
                 nursery.cancel_scope.cancel()
 
+            # The client's thread may answer a few before they are cancelled.
             found = await settled(client)
-            assert found == ClientStatistics(requests=100, cancelled=100, late=100)
+            assert found.cancelled > 0
+            assert found == ClientStatistics(
+                requests=100,
+                answered=100 - found.cancelled,
+                cancelled=found.cancelled,
+                late=found.cancelled,
+            )
 
     async def test_a_tiny_deadline_is_unknown_and_its_late_answer_is_dropped(self) -> None:
         async with opened() as client:
