@@ -19,6 +19,7 @@ from fluxiq.ports.audit import Witness
 AUDIT_STREAM: Final = "FLUXIQ_AUDIT"
 AUDIT_SUBJECTS: Final = (f"{AUDIT_STREAM}.>",)
 PAGE: Final = 500
+FETCH_SECONDS_MAX: Final = 5.0  # for what is known to be there
 
 
 class Checkpoint(Struct, frozen=True, kw_only=True):
@@ -63,12 +64,11 @@ class JetStreamWitness(Witness):
     async def told(self) -> AsyncGenerator[Sequence[Seal | None], None]:
         subject = audit_subject(self._ispb)
         async with self._bus.reading(AUDIT_STREAM, subject) as consumer:
-            while True:
-                deliveries = await self._bus.fetch(consumer, AUDIT_STREAM, PAGE, 0.0)
-                if deliveries:
-                    yield [self._seal(one.body) for one in deliveries]
-                elif not (await self._bus.backlog(consumer, AUDIT_STREAM)).pending:
-                    return
+            while (await self._bus.backlog(consumer, AUDIT_STREAM)).pending:
+                deliveries = await self._bus.fetch(consumer, AUDIT_STREAM, PAGE, FETCH_SECONDS_MAX)
+                if not deliveries:
+                    raise Unavailable("nats", "seals that it has did not come")
+                yield [self._seal(one.body) for one in deliveries]
 
     def _seal(self, body: bytes) -> Seal | None:
         try:
