@@ -22,7 +22,7 @@ from fluxiq.services.messages.sessions import LogIn
 from fluxiq.services.passwords import Verdict
 from fluxiq.services.recovery_codes import digest_of_code
 from fluxiq.services.session_tokens import (
-    Origin,
+    LoginClient,
     Tokens,
     new_refresh_token,
     new_session,
@@ -55,7 +55,7 @@ class _Proof(Struct, frozen=True, kw_only=True):
     recovery_code: bytes | None = None
 
 
-async def log_in(tenants: Tenants, request: LogIn, origin: Origin, admit: Admit) -> Tokens:
+async def log_in(tenants: Tenants, request: LogIn, client: LoginClient, admit: Admit) -> Tokens:
     """Opens a session. `admit` counts the address in an institution, and raises what it raises.
 
     Raises Refused: invalid_document, rate_limited, validation_failed for a missing ispb,
@@ -68,7 +68,7 @@ async def log_in(tenants: Tenants, request: LogIn, origin: Origin, admit: Admit)
         await admit(tenant)
 
     try:
-        return await _log_in(asked, document, request, origin)
+        return await _log_in(asked, document, request, client)
     except Refused as refused:
         if refused.code == "login_failed":
             await trio.sleep_until(started + _failure_seconds(tenants))
@@ -86,14 +86,14 @@ def lock_out_of(identity: Identity) -> LockOut:
 async def open_session(
     tenant: Tenant,
     user: User,
-    origin: Origin,
+    client: LoginClient,
     now: datetime,
     *,
     proof: _Proof = _Proof(),  # noqa: B008 - frozen
     password_hash: str | None = None,
 ) -> Tokens | None:
     """A session of somebody who has proved who they are; None when they changed meanwhile."""
-    session, refresh = new_session(tenant, user.id, origin, now), new_refresh_token(tenant, now)
+    session, refresh = new_session(tenant, user.id, client, now), new_refresh_token(tenant, now)
     opened = await tenant.sessions.log_in(
         port.LogIn(
             user=user,
@@ -111,12 +111,14 @@ async def open_session(
     return tokens_of(tenant, opened.user, session, refresh)
 
 
-async def _log_in(asked: Sequence[Tenant], document: str, request: LogIn, origin: Origin) -> Tokens:
+async def _log_in(
+    asked: Sequence[Tenant], document: str, request: LogIn, client: LoginClient
+) -> Tokens:
     tried = [await _try(tenant, document, request.password) for tenant in asked]
     right = [one for one in tried if one.verdict.right]
     if not right:
         for one in tried:
-            await _note_failed(one, origin)
+            await _note_failed(one, client)
         raise _failed()
 
     # The password was right somewhere: elsewhere it was no guess.
@@ -130,7 +132,7 @@ async def _log_in(asked: Sequence[Tenant], document: str, request: LogIn, origin
             "you are a user of several institutions: say which",
             field="ispb",
         )
-    return await _enter(right[0], request, origin)
+    return await _enter(right[0], request, client)
 
 
 async def _try(tenant: Tenant, document: str, password: str) -> _Tried:
@@ -141,13 +143,13 @@ async def _try(tenant: Tenant, document: str, password: str) -> _Tried:
     return _Tried(tenant, attempt, await tenant.passwords.verify(hashed, password))
 
 
-async def _enter(tried: _Tried, request: LogIn, origin: Origin) -> Tokens:
+async def _enter(tried: _Tried, request: LogIn, client: LoginClient) -> Tokens:
     """The password was right."""
     assert tried.attempt is not None, "somebody's password was right"
     tenant, user, now = tried.tenant, tried.attempt.user, tried.tenant.clock.now()
     tenant.standing.check()
     if user.one_time_until is not None and user.one_time_until <= now:
-        await _note(tenant, user.id, "one_time_password_expired", origin)
+        await _note(tenant, user.id, "one_time_password_expired", client)
         raise _failed()
 
     proof = _Proof()
@@ -157,15 +159,15 @@ async def _enter(tried: _Tried, request: LogIn, origin: Origin) -> Tokens:
             raise Refused("totp_required", "send the code of your authenticator as totp")
         found = _proof_of(tenant, user, user.totp_secret, request.totp)
         if found is None:
-            await _note(tenant, user.id, "totp", origin)
+            await _note(tenant, user.id, "totp", client)
             raise _failed()
         proof = found
 
     tokens = await open_session(
-        tenant, user, origin, now, proof=proof, password_hash=tried.verdict.renewed
+        tenant, user, client, now, proof=proof, password_hash=tried.verdict.renewed
     )
     if tokens is None:
-        await _note(tenant, user.id, "changed_meanwhile", origin)
+        await _note(tenant, user.id, "changed_meanwhile", client)
         raise _failed()
     return tokens
 
@@ -200,19 +202,19 @@ async def _take_back(tried: _Tried) -> None:
     await tried.tenant.sessions.take_back(tried.attempt.user)
 
 
-async def _note_failed(tried: _Tried, origin: Origin) -> None:
+async def _note_failed(tried: _Tried, client: LoginClient) -> None:
     attempt = tried.attempt
     if attempt is None:
-        await _note(tried.tenant, None, "unknown", origin)
+        await _note(tried.tenant, None, "unknown", client)
     else:
         await _note(
-            tried.tenant, attempt.user.id, "password" if attempt.begun else "locked", origin
+            tried.tenant, attempt.user.id, "password" if attempt.begun else "locked", client
         )
 
 
-async def _note(tenant: Tenant, user_id: str | None, why: str, origin: Origin) -> None:
+async def _note(tenant: Tenant, user_id: str | None, why: str, client: LoginClient) -> None:
     _log.warning("login_failed", institution=tenant.ispb, user_id=user_id, why=why)
-    failed = port.Failed(user_id=user_id, why=why, address=origin.address)
+    failed = port.Failed(user_id=user_id, why=why, address=client.address)
     await tenant.sessions.note_failed(failed)
 
 

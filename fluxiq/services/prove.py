@@ -9,11 +9,11 @@ from fluxiq.services.authenticate import Caller
 from fluxiq.services.log_in import lock_out_of, open_session
 from fluxiq.services.messages.sessions import ChoosePassword, RecoveryCodesView, TotpOfferView
 from fluxiq.services.recovery_codes import digest_of_code, new_codes
-from fluxiq.services.session_tokens import Origin, Tokens
+from fluxiq.services.session_tokens import LoginClient, Tokens
 from fluxiq.services.session_watch import tell_ended
 
 
-async def choose_password(caller: Caller, request: ChoosePassword, origin: Origin) -> Tokens:
+async def choose_password(caller: Caller, request: ChoosePassword, client: LoginClient) -> Tokens:
     """Change one's password. All sessions end, this one too: the answer opens a new one.
 
     Raises Refused: password_wrong, password_weak.
@@ -30,7 +30,7 @@ async def choose_password(caller: Caller, request: ChoosePassword, origin: Origi
     )
     now = tenant.clock.now()
     changed = await _change(caller, change)
-    tokens = await open_session(tenant, changed.user, origin, now)
+    tokens = await open_session(tenant, changed.user, client, now)
     if tokens is None:
         raise Refused("user_changed", "the password was changed meanwhile: log in again")
     return tokens

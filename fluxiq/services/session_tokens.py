@@ -20,11 +20,11 @@ JTI_BYTES: Final = 16
 _REFRESH: Final = re.compile(rf"rt_([0-9A-Z]{{8}})[A-Za-z0-9]{{{LETTERS}}}")
 
 
-class Origin(Struct, frozen=True, kw_only=True):
+class LoginClient(Struct, frozen=True, kw_only=True):
     """Where somebody logs in from: an address, and the program as it calls itself."""
 
     address: str
-    client: str
+    program: str
 
 
 class Tokens(Struct, frozen=True, kw_only=True):
@@ -46,7 +46,7 @@ def digest_of_token(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def new_session(tenant: Tenant, user_id: str, origin: Origin, now: datetime) -> Session:
+def new_session(tenant: Tenant, user_id: str, client: LoginClient, now: datetime) -> Session:
     life = timedelta(seconds=tenant.settings.identity.session_seconds_max)
     return Session(
         id=tenant.ids.new("ses"),
@@ -54,8 +54,8 @@ def new_session(tenant: Tenant, user_id: str, origin: Origin, now: datetime) -> 
         created_at=now,
         last_used_at=now,
         expires_at=now + life,
-        address=origin.address,
-        client=origin.client,
+        address=client.address,
+        client=client.program,
     )
 
 

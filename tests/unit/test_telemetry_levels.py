@@ -95,7 +95,7 @@ def test_the_log_can_be_made_quieter_too(stream: io.StringIO) -> None:
 def test_a_library_says_what_it_kept_to_itself_once_it_is_named(
     stream: io.StringIO, clock: Clock
 ) -> None:
-    library = logging.getLogger("some.library")
+    library = logging.getLogger("some.package")
     library.debug("chatter")
     logs.levels().change("debug", seconds=60)
     library.debug("chatter of all is not asked for")
@@ -112,14 +112,14 @@ def test_a_library_says_what_it_kept_to_itself_once_it_is_named(
 
 def test_ended_early_everything_is_as_the_settings_say(stream: io.StringIO) -> None:
     logs.levels().change("debug", "weather", seconds=60)
-    logs.levels().change("debug", "some.library", seconds=60)
+    logs.levels().change("debug", "some.package", seconds=60)
     logs.levels().end("weather")
-    assert [area for area, _, _ in logs.levels().changes()] == ["some.library"]
+    assert [area for area, _, _ in logs.levels().changes()] == ["some.package"]
     logs.levels().end()
     structlog.get_logger("weather").debug("quiet")
 
     assert (events(stream), logs.levels().changes()) == ([], [])
-    assert logging.getLogger("some.library").level == logging.NOTSET
+    assert logging.getLogger("some.package").level == logging.NOTSET
 
 
 def test_a_change_of_the_same_area_replaces_the_one_before(stream: io.StringIO) -> None:

@@ -22,7 +22,7 @@ from fluxiq.services.messages.sessions import (
     TokensView,
     TotpOfferView,
 )
-from fluxiq.services.session_tokens import Origin, Tokens
+from fluxiq.services.session_tokens import LoginClient, Tokens
 
 routes = Routes(PATH, institution=True)
 
@@ -53,7 +53,7 @@ async def log_in(call: Call, body: LogIn) -> Reply:
     """
     if body.cookie:
         check_origin(call.settings, call.headers)
-    tokens = await use.log_in(call.tenants, body, _origin(call), call.admit_stranger)
+    tokens = await use.log_in(call.tenants, body, _client(call), call.admit_stranger)
     return _given(call, tokens, cookie=body.cookie)
 
 
@@ -115,7 +115,7 @@ async def choose_password(call: Call, body: ChoosePassword) -> Reply:
     """Change one's password. All sessions end; the answer opens a new one."""
     if body.cookie:
         check_origin(call.settings, call.headers)
-    tokens = await prove.choose_password(call.known_caller, body, _origin(call))
+    tokens = await prove.choose_password(call.known_caller, body, _client(call))
     return _given(call, tokens, cookie=body.cookie)
 
 
@@ -159,11 +159,11 @@ async def remove_totp(call: Call, body: Prove) -> Reply:
     return NO_CONTENT
 
 
-def _origin(call: Call) -> Origin:
+def _client(call: Call) -> LoginClient:
     """Where the call comes from; of what the program calls itself only what can be shown."""
     said = call.headers.get("User-Agent", "")
     client = "".join(one for one in said if one.isprintable())[:CLIENT_CHARACTERS_MAX]
-    return Origin(address=call.address, client=client)
+    return LoginClient(address=call.address, program=client)
 
 
 def _given(call: Call, tokens: Tokens, *, cookie: bool) -> Reply:

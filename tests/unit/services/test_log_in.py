@@ -14,14 +14,14 @@ from fluxiq.services import passwords as passwords_module
 from fluxiq.services.log_in import INSTITUTIONS_MAX, log_in
 from fluxiq.services.messages.sessions import LogIn
 from fluxiq.services.passwords import Passwords, Verdict
-from fluxiq.services.session_tokens import Origin, Tokens
+from fluxiq.services.session_tokens import LoginClient, Tokens
 from fluxiq.services.tenant import Tenant
 from tests.support.memory_users import MemoryUsers, access_tokens, add_person
 from tests.support.memory_world import MemoryWorld
 
 CPF, OTHER_CPF = "52998224725", "39053344705"
 PASSWORD = "três pratos de trigo"
-ORIGIN = Origin(address="203.0.113.7", client="Banking/1.0")
+CLIENT = LoginClient(address="203.0.113.7", program="Banking/1.0")
 
 
 class Houses:
@@ -58,7 +58,7 @@ def said(**more: Any) -> LogIn:
 
 
 async def enter(houses: Houses, **more: Any) -> Tokens:
-    return await log_in(houses, said(**more), ORIGIN, admit)
+    return await log_in(houses, said(**more), CLIENT, admit)
 
 
 async def refused(houses: Houses, **more: Any) -> Refused:
@@ -158,7 +158,7 @@ async def test_whom_a_crowd_admits_is_asked_before_any_work(world: MemoryWorld) 
     counted = CountedPasswords(world.tenant.settings.identity)
     tenant = with_fields(world.tenant, passwords=counted)
     with pytest.raises(Refused, match="too many"):
-        await log_in(Houses(tenant), said(), ORIGIN, full)
+        await log_in(Houses(tenant), said(), CLIENT, full)
     assert counted.looked == 0
 
 
