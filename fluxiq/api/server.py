@@ -18,6 +18,7 @@ import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config, Sockets
 from hypercorn.trio.run import worker_serve
+from msgspec import Struct
 from quart_trio import QuartTrio
 
 from fluxiq.api.errors import alone
@@ -42,10 +43,28 @@ UNREAD_MILLISECONDS: Final = 10_000
 _log = structlog.get_logger("fluxiq.api")
 
 
+class Named(Struct, frozen=True, kw_only=True):
+    """Who serves, in the log and for people; and the settings that say where."""
+
+    event: str
+    title: str
+    host_variable: str
+    port_variable: str
+
+
+API: Final = Named(
+    event="api",
+    title="the API",
+    host_variable="FLUXIQ_HTTP__HOST",
+    port_variable="FLUXIQ_HTTP__PORT",
+)
+
+
 async def serve(
     app: QuartTrio,
     http: Http,
     *,
+    named: Named = API,
     on_stopping: Callable[[], None] = lambda: None,
     grace_seconds: float = GRACE_SECONDS,
     task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED,
@@ -57,13 +76,16 @@ async def serve(
     """
     try:
         with ExitStack() as stack:
-            plain = stack.enter_context(bind(http.host, http.port))
+            plain = stack.enter_context(bind(http.host, http.port, named))
             config, secure = _config(grace_seconds), []
             if http.tls.is_on:
                 config.tls = ServerTls(http.tls)
-                secure.append(stack.enter_context(bind(http.tls.host or http.host, http.tls.port)))
+                secure_host = http.tls.host or http.host
+                secure.append(stack.enter_context(bind(secure_host, http.tls.port, named)))
             sockets = Sockets(secure, [plain], [])
-            await _serve(app, config, sockets, on_stopping, task_status)
+            await _serve(
+                app, config, sockets, named, on_stopping=on_stopping, task_status=task_status
+            )
     except BaseExceptionGroup as group:
         # Nested once per nursery, hypercorn's and ours; the supervisor wants to see the cause.
         cause = alone(group)
@@ -72,7 +94,7 @@ async def serve(
         raise cause from None
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, named: Named = API) -> socket.socket:
     """A listening socket; port 0 is any free one. Raises StartRefused with one sentence."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -89,7 +111,7 @@ def bind(host: str, port: int) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise _refusal(host, port, error) from error
+        raise _refusal(host, port, named, error) from error
     return listener
 
 
@@ -97,6 +119,8 @@ async def _serve(
     app: QuartTrio,
     config: Config,
     sockets: Sockets,
+    named: Named,
+    *,
     on_stopping: Callable[[], None],
     task_status: trio.TaskStatus[Address],
 ) -> None:
@@ -111,10 +135,10 @@ async def _serve(
                 config,
                 sockets=sockets,
                 shutdown_trigger=stopping.wait,
-                task_status=_Started(address, task_status),
+                task_status=_Started(address, named, task_status),
             )
         nursery.cancel_scope.cancel()
-    _log.info("api_stopped", port=address[1])
+    _log.info(f"{named.event}_stopped", port=address[1])
 
 
 async def _watch(stopping: trio.Event, on_stopping: Callable[[], None]) -> None:
@@ -128,13 +152,17 @@ async def _watch(stopping: trio.Event, on_stopping: Callable[[], None]) -> None:
 class _Started(trio.TaskStatus[list[str]]):
     """Takes hypercorn's word that it serves; our caller hears the address instead."""
 
-    def __init__(self, address: Address, task_status: trio.TaskStatus[Address]) -> None:
+    def __init__(
+        self, address: Address, named: Named, task_status: trio.TaskStatus[Address]
+    ) -> None:
         self._address = address
+        self._named = named
         self._task_status = task_status
 
     def started(self, value: list[str] | None = None) -> None:
         del value
-        _log.info("api_started", host=self._address[0], port=self._address[1])
+        host, port = self._address
+        _log.info(f"{self._named.event}_started", host=host, port=port)
         self._task_status.started(self._address)
 
 
@@ -166,15 +194,15 @@ def _config(grace_seconds: float) -> _Config:
     return config
 
 
-def _refusal(host: str, port: int, error: OSError) -> StartRefused:
+def _refusal(host: str, port: int, named: Named, error: OSError) -> StartRefused:
     where = f"{host}:{port}"
     match error.errno:
         case errno.EADDRINUSE:
-            why = "another program listens there; stop it, or set FLUXIQ_HTTP__PORT"
+            why = f"another program listens there; stop it, or set {named.port_variable}"
         case errno.EACCES:
-            why = "ports below 1024 need privileges; set FLUXIQ_HTTP__PORT"
+            why = f"ports below 1024 need privileges; set {named.port_variable}"
         case errno.EADDRNOTAVAIL:
-            why = "this machine does not have that address; set FLUXIQ_HTTP__HOST"
+            why = f"this machine does not have that address; set {named.host_variable}"
         case _:
             why = os.strerror(error.errno) if error.errno else str(error)
-    return StartRefused(f"cannot serve the API on {where}: {why}")
+    return StartRefused(f"cannot serve {named.title} on {where}: {why}")

@@ -4,6 +4,7 @@ import click
 import trio
 
 from actors.start import Running, open_platform
+from actors.web_apps import served_apps
 from fluxiq import settings as config
 from fluxiq.commands.demo_data import Login, demo_logins
 from fluxiq.commands.signals import stop_on_signals
@@ -36,6 +37,7 @@ def greeting(running: Running, logins: list[Login], seconds: float) -> str:
         f"  API        {platform.api_url}/api/v1   (also /readyz, /metrics)",
         f"  websocket  {platform.api_url.replace('http', 'ws', 1)}/api/v1/ws",
     ]
+    lines += [f"  {app:<10} {platform.web_url(app)}" for app in served_apps(platform)]
     if platform.settings.simulator.enabled:
         lines.append(f"  simulator  {platform.simulator_url}   an outside PIX provider")
     lines.append(f"  ledger     {platform.servers.ledger_note()}")
