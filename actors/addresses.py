@@ -17,6 +17,7 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
     api: str
     simulator: str | None
     admin_socket: str
+    apps: dict[str, str] = {}  # the web apps that are served, by name
 
 
 def read_addresses(data_dir: str | Path) -> Addresses:

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable
 from contextlib import aclosing
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import to_builtins
 
 from actors.admin.arguments import Arguments, BadArguments
@@ -125,19 +123,6 @@ def _wanted(arguments: Arguments) -> LinesWanted:
         actor=arguments.text("actor", "") or None,
         action=arguments.text("action", "") or None,
         subject=arguments.text("subject", "") or None,
-        since=_moment(arguments, "since"),
-        until=_moment(arguments, "until"),
+        since=arguments.moment("since"),
+        until=arguments.moment("until"),
     )
-
-
-def _moment(arguments: Arguments, field: str) -> datetime | None:
-    text = arguments.text(field, "")
-    if not text:
-        return None
-    try:
-        found = msgspec.convert(text, datetime)
-    except msgspec.ValidationError:
-        raise BadArguments(f"{field}: must be a time in ISO 8601") from None
-    if found.tzinfo is None:
-        raise BadArguments(f"{field}: say its zone, such as Z")
-    return found

@@ -9,11 +9,12 @@ from typing import Any
 
 import structlog
 from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 
 from actors.audit_keys import trusted_keys
 from actors.platform import Platform
 from fluxiq.bus.checkpoints import JetStreamWitness
-from fluxiq.errors import Unavailable
+from fluxiq.errors import Refused, Unavailable
 from fluxiq.services.verify_audit import AuditVerifier
 from fluxiq.stores.audit_chain import PostgresAuditChain
 from supervisors import Actor, Caller, ChildSpec, Context
@@ -27,12 +28,17 @@ _log = structlog.get_logger("audit")
 
 class VerifyAudit(Struct, frozen=True):
     """Call: answers an `AuditRun`: with `number` that one, without it one under way, else a new
-    one, of `ispbs`. With `checkpoints` the witness is asked too.
+    one, of `ispbs`. With `checkpoints` the witness is asked too. Fails with
+    Refused("audit_verification_not_found"), and Unavailable while one of less is under way.
     """
 
     ispbs: tuple[str, ...] = ()
     checkpoints: bool = False
     number: int | None = None
+
+    def is_within(self, other: "VerifyAudit") -> bool:
+        """Whether a run of the `other` looks at all that is asked here."""
+        return set(self.ispbs) <= set(other.ispbs) and self.checkpoints <= other.checkpoints
 
 
 class AuditRun(Struct, kw_only=True):
@@ -49,6 +55,7 @@ class TrailVerifier(Actor):
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._run: AuditRun | None = None
+        self._asked = VerifyAudit()  # what the run is about
 
     def init(self, context: Context) -> None:
         context.report(runs=0)
@@ -57,13 +64,18 @@ class TrailVerifier(Actor):
         run = self._run
         if message.number is not None:
             if run is None or run.number != message.number:
-                caller.fail(ValueError(f"there is no run {message.number} any more"))
+                caller.fail(_gone(message.number))
                 return None
             return run
+
+        asked = replace(message, ispbs=message.ispbs or tuple(self._platform.ispbs))
         if run is None or run.is_over:
             run = self._run = AuditRun(number=1 if run is None else run.number + 1)
-            ispbs = message.ispbs or tuple(self._platform.ispbs)
-            self.start_soon(self._verify, run, ispbs, message.checkpoints)
+            self._asked = asked
+            self.start_soon(self._verify, run, asked.ispbs, asked.checkpoints)
+        elif not asked.is_within(self._asked):
+            caller.fail(Unavailable("audit verifier", "verifies something else just now"))
+            return None
         return run
 
     async def _verify(self, run: AuditRun, ispbs: Sequence[str], checkpoints: bool) -> None:
@@ -74,6 +86,10 @@ class TrailVerifier(Actor):
         finally:
             run.is_over = True
             self.context.report(at_work=False)
+
+
+def _gone(number: int) -> Refused:
+    return Refused("audit_verification_not_found", f"there is no verification {number} any more")
 
 
 def audit_verifier(platform: Platform) -> ChildSpec:

@@ -1,8 +1,12 @@
-"""The doors for merchants and providers: the HTTP and websocket API."""
+"""The doors for merchants, providers and operators: the HTTP and websocket API."""
 
 import msgspec
 import trio
 
+from actors.admin.approvals import Approvals
+from actors.admin.desk import Desk
+from actors.admin.verbs import Hooks
+from actors.admin.web_desk import WebDesk
 from actors.platform import Platform
 from actors.stopping import INTAKE
 from fluxiq.api.app import create_app
@@ -11,10 +15,21 @@ from fluxiq.api.server import GRACE_SECONDS, Address, serve
 from supervisors import ChildSpec, Context
 
 
-def http_api(platform: Platform) -> ChildSpec:
-    """Serves until stopped; then takes no new requests and finishes those in flight."""
+def http_api(
+    platform: Platform, verbs: Hooks | None = None, approvals: Approvals | None = None
+) -> ChildSpec:
+    """Serves until stopped; then takes no new requests and finishes those in flight. `verbs` and
+    `approvals` are those of the admin socket: operators reach the same desk here.
+    """
 
     async def start(context: Context) -> None:
+        desk = Desk(
+            context.tree,
+            writes=True,
+            audit=platform.deed_book_path,
+            hooks=verbs,
+            approvals=approvals,
+        )
         tls = platform.settings.http.tls
         if tls.is_on:
             context.report(tls_address=f"{tls.host or platform.settings.http.host}:{tls.port}")
@@ -26,18 +41,19 @@ def http_api(platform: Platform) -> ChildSpec:
             clock=platform.clock,
             ids=platform.ids,
             metrics=platform.metrics,
+            operations=WebDesk(desk, context.path),
         )
         await serve(
             app,
             msgspec.structs.replace(platform.settings.http, port=platform.http_port),
             on_stopping=platform.hub.close,
-            task_status=_Ready(context),
+            task_status=Listening(context),
         )
 
     return ChildSpec(id="http_api", start=start, shutdown=GRACE_SECONDS + 5, phase=INTAKE)
 
 
-class _Ready(trio.TaskStatus[Address]):
+class Listening(trio.TaskStatus[Address]):
     """Listening is what ready means here."""
 
     def __init__(self, context: Context) -> None:

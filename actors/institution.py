@@ -25,6 +25,7 @@ from actors.origin import with_origins
 from actors.outbox_relay import outbox_relay
 from actors.pix_workers import order_worker, outcome_worker, receipt_worker, refund_worker
 from actors.platform import Platform
+from actors.request_log import request_log
 from actors.retention import CountedRemovals
 from actors.schedules import schedules
 from actors.sealing import key_keeper, opened_keyring
@@ -32,6 +33,7 @@ from actors.stopping import WEBHOOKS, WORKFLOWS
 from actors.weather import Weather
 from actors.window import window
 from fluxiq.cache.live_data import RedisLiveData
+from fluxiq.cache.request_log import RedisRequestLog
 from fluxiq.cache.sealed import SealedCache
 from fluxiq.couriers.addresses import PublicAddresses
 from fluxiq.errors import Unavailable, Unknown
@@ -49,14 +51,19 @@ from fluxiq.stores.api_keys import PostgresApiKeys
 from fluxiq.stores.audit import PostgresAudit
 from fluxiq.stores.audit_chain import PostgresAuditChain
 from fluxiq.stores.backlogs import PostgresBacklogs
+from fluxiq.stores.customers import PostgresCustomers
 from fluxiq.stores.dead_letters import PostgresDeadLetters
+from fluxiq.stores.endpoint_standings import PostgresEndpointStandings
 from fluxiq.stores.event_log import PostgresEventLog
 from fluxiq.stores.holds import PostgresHolds
 from fluxiq.stores.infractions import PostgresInfractions
 from fluxiq.stores.jobs import PostgresJobs
 from fluxiq.stores.limits import PostgresLimits
 from fluxiq.stores.med import PostgresMed
+from fluxiq.stores.payers import PostgresPayers
+from fluxiq.stores.payment_search import PostgresPaymentSearch
 from fluxiq.stores.payments import PostgresPayments
+from fluxiq.stores.payout_batches import PostgresPayoutBatches
 from fluxiq.stores.people import PostgresPeople
 from fluxiq.stores.reconciliation import PostgresReconciliation
 from fluxiq.stores.refunds import PostgresRefunds
@@ -64,7 +71,9 @@ from fluxiq.stores.scheduled import PostgresScheduled
 from fluxiq.stores.sealed_rows import PostgresSealedRows
 from fluxiq.stores.sealing_keys import PostgresSealingKeys
 from fluxiq.stores.sessions import PostgresSessions
+from fluxiq.stores.settlements import PostgresSettlements
 from fluxiq.stores.statements import PostgresStatements
+from fluxiq.stores.statistics import PostgresStatistics
 from fluxiq.stores.store import PostgresStore
 from fluxiq.stores.transfers import PostgresTransfers
 from fluxiq.stores.upkeep import PostgresUpkeep
@@ -112,6 +121,7 @@ def institution(platform: Platform, ispb: str) -> SupervisorSpec:
             endpoint_watch(branch),
             window(branch),
             live_data(branch),
+            request_log(branch),
             # A partition that crashes on one message does not stall the accounts of the others; the
             # budget allows for a poison message while its neighbours are done one by one.
             SupervisorSpec(
@@ -237,6 +247,12 @@ def _tenant(branch: Branch, context: Context) -> Tenant:
         transfers=PostgresTransfers(*sealed),
         refunds=PostgresRefunds(*sealed),
         payments=PostgresPayments(*sealed, opened.store),
+        payout_batches=PostgresPayoutBatches(*sealed),
+        settlements=PostgresSettlements(opened.postgres),
+        payment_search=PostgresPaymentSearch(*sealed),
+        payers=PostgresPayers(*sealed),
+        customers=PostgresCustomers(*sealed),
+        statistics=PostgresStatistics(opened.postgres),
         payout_limits=PostgresLimits(*sealed),
         scheduled=PostgresScheduled(*sealed),
         med=PostgresMed(*sealed),
@@ -254,6 +270,7 @@ def _tenant(branch: Branch, context: Context) -> Tenant:
         dead_letters=PostgresDeadLetters(opened.postgres),
         holds=PostgresHolds(opened.postgres),
         backlogs=PostgresBacklogs(opened.postgres),
+        endpoint_standings=PostgresEndpointStandings(opened.postgres),
         ledger=TellingLedger(by_mail, branch.moved),
         admission=by_mail,
         cache=cache,
@@ -261,6 +278,7 @@ def _tenant(branch: Branch, context: Context) -> Tenant:
         live_data=RedisLiveData(
             opened.cache, platform.clock, time.monotonic, partial(notify_live_data, branch)
         ),
+        request_log=RedisRequestLog(opened.cache, platform.clock),
         audit=PostgresAudit(opened.postgres),
         audit_chain=PostgresAuditChain(opened.postgres),
         audit_key=sealing_key(platform, branch.ispb),

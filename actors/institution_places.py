@@ -11,6 +11,7 @@ from typing import Final
 import trio
 from redis.exceptions import NoPermissionError, ResponseError
 
+from actors.admin.scope import INSTITUTIONS
 from actors.embedded.valkey import LATER_COMMANDS
 from actors.institution_register import InstitutionRegister
 from actors.platform import Platform, PlatformLinks
@@ -32,7 +33,6 @@ from fluxiq.stores.provision import provision_institution, role_of
 from fluxiq.stores.provision_end import erase_institution, revoke_institution
 from supervisors import Tree
 
-INSTITUTIONS: Final = "root/institutions"
 SIMULATOR: Final = "root/gateway/simulator"
 BRANCH_SECONDS_MAX: Final = 20.0  # from the start of a branch until its desk is open
 

@@ -1,6 +1,6 @@
 """What the whole process shares: settings, directory, servers, the slots of the infrastructure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,6 +55,7 @@ class Platform:
     hub: Hub
     http_port: int
     simulator_port: int
+    web_ports: Mapping[str, int]  # of the apps, by name
     clock: SystemClock = field(default_factory=SystemClock)
     ids: SystemIds = field(default_factory=SystemIds)
     hogs: Hogs = field(default_factory=Hogs)
@@ -72,6 +73,9 @@ class Platform:
         """How others reach the API."""
         given = self.settings.http.public_url
         return given or f"http://{self.settings.http.host}:{self.http_port}"
+
+    def web_url(self, app: str) -> str:
+        return f"http://{self.settings.web.host}:{self.web_ports[app]}"
 
     @property
     def simulator_url(self) -> str:

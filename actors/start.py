@@ -19,6 +19,7 @@ from actors.servers import Servers
 from actors.stopping import PHASES
 from actors.tenants import OpenTenants
 from actors.tree import tree_of
+from actors.web_apps import served_apps, web_ports, with_own_origins
 from fluxiq import garbage
 from fluxiq.api.hub import Hub
 from fluxiq.errors import FluxiqError, StartRefused
@@ -102,6 +103,8 @@ async def open_platform(
 
 
 def _platform(settings: Settings, directory: DataDirectory, book: CrashBook) -> Platform:
+    ports = web_ports(settings, directory)
+    settings = with_own_origins(settings, ports)
     metrics = Metrics()
     servers = Servers(settings, directory)
     tenants = OpenTenants(one.ispb for one in settings.institutions)
@@ -117,6 +120,7 @@ def _platform(settings: Settings, directory: DataDirectory, book: CrashBook) -> 
         hub=Hub(metrics.connections, clients_max=settings.http.sockets_per_merchant),
         http_port=settings.http.port or directory.port("http"),
         simulator_port=settings.simulator.port or directory.port("simulator"),
+        web_ports=ports,
     )
 
 
@@ -126,6 +130,7 @@ def _leave_address(platform: Platform) -> None:
         api=platform.api_url,
         simulator=platform.simulator_url if platform.settings.simulator.enabled else None,
         admin_socket=str(platform.admin_socket_path),
+        apps={app: platform.web_url(app) for app in served_apps(platform)},
     )
     platform.directory.write(
         platform.directory.run / "platform.json", msgspec.json.encode(addresses).decode()

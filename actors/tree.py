@@ -12,7 +12,7 @@ from functools import partial
 from actors.admin.approvals import Approvals
 from actors.admin.diagnostics import diagnostic_verbs
 from actors.admin.socket import admin_read_socket, admin_socket
-from actors.admin.verbs import merged
+from actors.admin.verbs import Hooks, merged
 from actors.audit_verbs import audit_verbs
 from actors.audit_verifier import audit_verifier
 from actors.certificate_watch import certificate_watch
@@ -30,16 +30,25 @@ from actors.ledger_verbs import ledger_verbs
 from actors.payment_verbs import payment_verbs
 from actors.platform import Platform
 from actors.privacy_verbs import privacy_verbs
+from actors.provider_verbs import provider_verbs
 from actors.reconciliation_verbs import reconciliation_verbs
 from actors.retention import retention_verbs
 from actors.sealing_verbs import sealing_verbs
+from actors.settings_verbs import settings_verbs
 from actors.simulator import simulator
+from actors.simulator_verbs import simulator_verbs
+from actors.stream_verbs import stream_verbs
 from actors.user_verbs import user_verbs
 from actors.watchdog import stall_watchdog
+from actors.web_apps import served_apps, web_app
+from actors.webhook_verbs import webhook_verbs
 from supervisors import DynamicSpec, Strategy, SupervisorSpec
 
 
 def tree_of(platform: Platform) -> SupervisorSpec:
+    """Both ways to the operators' desk have the same verbs, and approve what the other proposes."""
+    verbs = operators_verbs(platform)
+    approvals = Approvals.of(platform.settings.operators, platform.clock)
     return SupervisorSpec(
         id="root",
         strategy=Strategy.REST_FOR_ONE,
@@ -49,8 +58,8 @@ def tree_of(platform: Platform) -> SupervisorSpec:
             infrastructure(platform),
             ledger(platform),
             institutions(platform, platform.ispbs),
-            gateway(platform),
-            operations(platform),
+            gateway(platform, verbs, approvals),
+            operations(platform, verbs, approvals),
         ],
     )
 
@@ -134,7 +143,7 @@ def institutions(platform: Platform, ispbs: Sequence[str]) -> DynamicSpec:
     )
 
 
-def gateway(platform: Platform) -> SupervisorSpec:
+def gateway(platform: Platform, verbs: Hooks, approvals: Approvals | None) -> SupervisorSpec:
     """The doors. The simulator is an outsider who happens to live here, for demo and tests."""
     outsiders = [simulator(platform)] if platform.settings.simulator.enabled else []
     return SupervisorSpec(
@@ -142,13 +151,17 @@ def gateway(platform: Platform) -> SupervisorSpec:
         strategy=Strategy.ONE_FOR_ONE,
         max_restarts=10,
         max_seconds=60.0,
-        children=[*outsiders, http_api(platform)],
+        children=[
+            *outsiders,
+            http_api(platform, verbs, approvals),
+            *(web_app(platform, app) for app in served_apps(platform)),
+        ],
     )
 
 
-def operations(platform: Platform) -> SupervisorSpec:
-    """What lets an operator look in; it never takes the platform down with it."""
-    verbs = merged(
+def operators_verbs(platform: Platform) -> Hooks:
+    """What the rooms of this platform add to the standard verbs of the desk."""
+    return merged(
         diagnostic_verbs(platform),
         ledger_verbs(platform),
         job_verbs(platform.tenants),
@@ -161,7 +174,16 @@ def operations(platform: Platform) -> SupervisorSpec:
         institution_verbs(platform),
         audit_verbs(platform),
         sealing_verbs(platform),
+        stream_verbs(platform),
+        webhook_verbs(platform.tenants),
+        provider_verbs(platform),
+        simulator_verbs(platform),
+        settings_verbs(platform),
     )
+
+
+def operations(platform: Platform, verbs: Hooks, approvals: Approvals | None) -> SupervisorSpec:
+    """What lets an operator look in; it never takes the platform down with it."""
     return SupervisorSpec(
         id="operations",
         strategy=Strategy.ONE_FOR_ONE,
@@ -173,9 +195,7 @@ def operations(platform: Platform) -> SupervisorSpec:
             certificate_watch(platform),
             ledger_reconciler(platform),
             audit_verifier(platform),
-            admin_socket(
-                platform, verbs, Approvals.of(platform.settings.operators, platform.clock)
-            ),
+            admin_socket(platform, verbs, approvals),
             admin_read_socket(platform, verbs),
         ],
     )

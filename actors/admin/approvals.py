@@ -65,7 +65,7 @@ class Approvals:
         """
         found = self._known.get(approval_id)
         if found is None:
-            raise Refused("approval_not_found", f"nothing was proposed as {approval_id!r} here")
+            raise self.missing(approval_id)
         decided = decide(found[0], event, by, self._now())
         self._known[approval_id] = decided, found[1]
         return decided, found[1]
@@ -74,6 +74,10 @@ class Approvals:
         """The last proposed first."""
         self._age(self._now())
         return list(reversed(self._known.values()))
+
+    @staticmethod
+    def missing(approval_id: object) -> Refused:
+        return Refused("approval_not_found", f"nothing was proposed as {approval_id!r} here")
 
     def _age(self, now: datetime) -> None:
         for key, (approval, question) in self._known.items():

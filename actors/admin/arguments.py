@@ -1,7 +1,10 @@
 """The arguments of one question, read strictly: what is wrong or not asked for is named."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+
+import msgspec
 
 REASON_CHARACTERS_MAX = 500
 NO_REASON = "asked by an operator"
@@ -30,6 +33,19 @@ class Arguments:
         if not isinstance(value, int) or isinstance(value, bool):
             raise BadArguments(f"{field}: must be a whole number")
         return value
+
+    def moment(self, field: str) -> datetime | None:
+        """A time with its zone; None where it is not said."""
+        said = self.text(field, "")
+        if not said:
+            return None
+        try:
+            found = msgspec.convert(said, datetime)
+        except msgspec.ValidationError:
+            raise BadArguments(f"{field}: must be a time in ISO 8601") from None
+        if found.tzinfo is None:
+            raise BadArguments(f"{field}: say its zone, such as Z")
+        return found
 
     def mapping(self, field: str) -> dict[str, object]:
         value = self._given.pop(field, None)

@@ -74,7 +74,7 @@ def deed_of(line: bytes, ispb: str) -> Deed | None:
     """What a line of the book says; None where it concerns another institution."""
     try:
         record = msgspec.json.decode(line, type=dict[str, Any])
-        verb, credential = str(record["verb"]), f"unix:{record.get('user') or record['uid']}"
+        verb, (credential, address, request_id) = str(record["verb"]), _origin(record)
     except (msgspec.DecodeError, KeyError):
         # Our own desk writes no such line: that somebody did is worth a line of its own.
         _log.error("deed_unreadable", characters=len(line))
@@ -90,9 +90,18 @@ def deed_of(line: bytes, ispb: str) -> Deed | None:
     return msgspec.structs.replace(
         deed,
         credential=credential,
-        address=f"admin socket, pid {record.get('pid')}",
-        request_id=str(record.get("deed", "")),
+        address=address,
+        request_id=request_id,
     )
+
+
+def _origin(record: dict[str, Any]) -> tuple[str, str, str]:
+    """Credential, address and request id, as `askers` has them of who signed. Raises KeyError."""
+    deed = str(record.get("deed", ""))
+    if "of" in record:
+        return str(record["user"]), str(record["address"]), str(record["request"] or deed)
+    user, pid = record.get("user") or record["uid"], record.get("pid")
+    return f"unix:{user}", f"admin socket, pid {pid}", deed
 
 
 def _deed(line: bytes, verb: str, subject: str, note: str) -> Deed:
@@ -109,7 +118,14 @@ def _deed(line: bytes, verb: str, subject: str, note: str) -> Deed:
 
 
 def _concerned(record: dict[str, Any]) -> set[str]:
-    """The institutions that it names, as an argument or as a part of a process's path."""
+    """The institutions that it names: as that of a person who reaches no other, as an argument, or
+    as a part of a process's path.
+    """
     given = record.get("arguments") or {}
-    named = [given.get("institution"), given.get("ispb"), *str(record.get("name") or "").split("/")]
+    named = [
+        record.get("within"),
+        given.get("institution"),
+        given.get("ispb"),
+        *str(record.get("name") or "").split("/"),
+    ]
     return {one for one in named if isinstance(one, str) and _ISPB.fullmatch(one)}

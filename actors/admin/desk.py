@@ -1,11 +1,9 @@
 """The desk: it answers questions about one tree, and keeps the book in which deeds are written."""
 
 import os
-import pwd
 import secrets
 import time
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -14,6 +12,7 @@ import structlog
 from actors.admin import approvals, draining, log_levels
 from actors.admin.approvals import Approvals
 from actors.admin.arguments import Arguments, BadArguments
+from actors.admin.askers import Asker
 from actors.admin.deeds import DEEDS
 from actors.admin.looks import LOOKS
 from actors.admin.verbs import ALONE, YES, Hooks, Verb, merged
@@ -22,7 +21,7 @@ from actors.masking import masked_reason
 from fluxiq.admin.protocol import Fault, Question, Reply, line
 from fluxiq.domain.approval import Approval
 from fluxiq.errors import FluxiqError, Refused, Unavailable
-from fluxiq.ports.origin import Origin, comes_from, comes_from_before
+from fluxiq.ports.origin import comes_from, comes_from_before
 from fluxiq.telemetry.redaction import redact
 from supervisors import (
     AmbiguousName,
@@ -43,8 +42,6 @@ STANDARD = merged(
     Hooks(looks=LOOKS, deeds=DEEDS), draining.VERBS, log_levels.VERBS, approvals.VERBS
 )
 
-NOBODY = 2**32 - 1  # the login of a process that nobody logged in for (proc(5), loginuid)
-
 _log = structlog.get_logger("admin")
 
 _CODES: tuple[tuple[type[SupervisionError], str], ...] = (
@@ -57,33 +54,6 @@ _CODES: tuple[tuple[type[SupervisionError], str], ...] = (
     (InvalidSpec, "bad_arguments"),
     (ChildRefused, "refused"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """Who is at the other end, as the kernel says."""
-
-    pid: int
-    uid: int
-
-    @property
-    def user(self) -> str:
-        """The unix user's name, or its number where it has none here."""
-        try:
-            return pwd.getpwuid(self.uid).pw_name
-        except KeyError:
-            return str(self.uid)
-
-    @property
-    def person(self) -> str:
-        """Who logged in, also behind sudo, as the kernel keeps it; else the unix user. Where
-        approval is asked for this tells two people apart, who both act as one user.
-        """
-        try:
-            login = int(Path(f"/proc/{self.pid}/loginuid").read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            return self.user
-        return self.user if login == NOBODY else Peer(self.pid, login).user
 
 
 class Desk:
@@ -107,42 +77,39 @@ class Desk:
         self.verbs = STANDARD if hooks is None else merged(STANDARD, hooks)
         self.approvals = approvals
         self._audit = audit
-        self._peer: ContextVar[Peer] = ContextVar("peer")
+        self._asker: ContextVar[Asker] = ContextVar("asker")
         self._encoded: tuple[Snapshot | Diff, bytes] | None = None
 
-    async def answer(self, question: Question, peer: Peer) -> Reply:  # noqa: PLR0911  a table
+    async def answer(self, question: Question, asker: Asker) -> Reply:
         """Never raises for what was asked; a verb that breaks is told and logged as our bug."""
-        look, deed = self.verbs.looks.get(question.verb), self.verbs.deeds.get(question.verb)
-        if look is None and deed is None:
-            return fault("unknown_verb", f"there is no verb {question.verb!r}")
-        arguments = Arguments(question.arguments)
         try:
-            if look is not None:
-                return Reply(answer=await look.run(self, arguments))
-            assert deed is not None
-            return await self._act(deed, question, arguments, peer)
-        except BadArguments as error:
-            return fault("bad_arguments", str(error))
-        except Refused as error:
-            return fault(error.code, str(error))
-        except Unavailable as error:
-            return fault("unavailable", str(error))
-        except SupervisionError as error:
-            return fault(_code(error), str(error))
-        except ValueError as error:
-            return fault("bad_arguments", str(error))
+            return Reply(answer=await self.hear(question, asker))
         except Exception as error:  # noqa: BLE001  no verb may end the socket
+            code = code_of(error)
+            if code is not None:
+                return fault(code, str(error))
             _log.exception("admin_verb_failed", verb=question.verb)
             return fault("internal", f"{question.verb} failed: {type(error).__name__}")
 
-    async def answer_line(self, question: Question, peer: Peer) -> bytes:
+    async def hear(self, question: Question, asker: Asker) -> object:
+        """The answer, or what `code_of` has a code for: Refused, Unavailable, BadArguments,
+        ValueError and SupervisionError.
+        """
+        look, deed = self.verbs.looks.get(question.verb), self.verbs.deeds.get(question.verb)
+        if look is not None:
+            return await look.run(self, Arguments(question.arguments))
+        if deed is not None:
+            return await self._act(deed, question, Arguments(question.arguments), asker)
+        raise Refused("unknown_verb", f"there is no verb {question.verb!r}")
+
+    async def answer_line(self, question: Question, asker: Asker) -> bytes:
         """The answer as it goes over the wire; one that cannot be told is our bug, and told so."""
-        return _line(await self.answer(question, peer), question.verb)
+        return _line(await self.answer(question, asker), question.verb)
 
     @property
     def person(self) -> str:
         """Who asks for the deed that is being done."""
-        return self._peer.get().person
+        return self._asker.get().person
 
     async def carry_out(self, question: Question, approval: Approval) -> object:
         """Do what was proposed, now that it is approved. Raises what the deed raises."""
@@ -151,72 +118,67 @@ class Desk:
         arguments.flag(ALONE)
         deed = self.verbs.deeds[question.verb]
         how = f", proposed by {approval.proposed_by} as {approval.id}"
-        return (await self._do(deed, question, arguments, self._peer.get(), how)).answer
+        return await self._do(deed, question, arguments, self._asker.get(), how)
 
-    async def _act(self, verb: Verb, question: Question, arguments: Arguments, peer: Peer) -> Reply:
+    async def _act(
+        self, verb: Verb, question: Question, arguments: Arguments, asker: Asker
+    ) -> object:
         if not self.writes:
-            return fault("read_only", f"{question.verb} is not for this socket")
+            raise Refused("read_only", f"{question.verb} is not for this socket")
         if not arguments.flag(YES):
-            return fault("needs_yes", f'{question.verb} changes something: say "yes": true')
+            raise Refused("needs_yes", f'{question.verb} changes something: say "yes": true')
         if not verb.for_two:
-            return await self._do(verb, question, arguments, peer)
+            return await self._do(verb, question, arguments, asker)
 
         alone = arguments.flag(ALONE)
         if self.approvals is None:
-            return await self._do(verb, question, arguments, peer)
+            return await self._do(verb, question, arguments, asker)
         if not alone:
-            return self._propose(self.approvals, question, peer)
-        _log.error("admin_verb_used_alone", verb=question.verb, user=peer.user)
-        return await self._do(verb, question, arguments, peer, ", alone: nobody approved it")
+            raise self._propose(self.approvals, question, asker)
+        _log.error("admin_verb_used_alone", verb=question.verb, user=asker.person)
+        return await self._do(verb, question, arguments, asker, ", alone: nobody approved it")
 
-    def _propose(self, kept: Approvals, question: Question, peer: Peer) -> Reply:
-        """A fault, so that nobody takes it for done."""
+    def _propose(self, kept: Approvals, question: Question, asker: Asker) -> Refused:
+        """A refusal, so that nobody takes it for done."""
         approval_id = f"apr_{secrets.token_hex(8)}"
-        approval = kept.propose(approval_id, question, peer.person)
-        self._write_down(question, peer, approval_id, f"proposed by {approval.proposed_by}")
+        approval = kept.propose(approval_id, question, asker.person)
+        self._write_down(question, asker, approval_id, f"proposed by {approval.proposed_by}")
         until = approval.expires_at.isoformat(timespec="seconds")
-        return fault(
+        return Refused(
             "needs_approval",
             f"proposed, not done: somebody else says `approvals approve {approval_id}` by {until}",
+            details={"approval_id": approval_id, "expires_at": until},
         )
 
     async def _do(
-        self, verb: Verb, question: Question, arguments: Arguments, peer: Peer, how: str = ""
-    ) -> Reply:
+        self, verb: Verb, question: Question, arguments: Arguments, asker: Asker, how: str = ""
+    ) -> object:
         # The intent is on paper before the deed, and the outcome after it, whatever that is. What
         # the deed itself writes to an audit trail has the same number.
         deed = f"deed_{secrets.token_hex(8)}"
-        self._write_down(question, peer, deed, f"asked{how}")
+        self._write_down(question, asker, deed, f"asked{how}")
         outcome = "failed"
-        known = self._peer.set(peer)
-        token = comes_from(
-            Origin(
-                credential=f"unix:{peer.user}",
-                address=f"admin socket, pid {peer.pid}",
-                request_id=deed,
-            )
-        )
+        known = self._asker.set(asker)
+        token = comes_from(asker.origin(deed))
         try:
-            reply = Reply(answer=await verb.run(self, arguments))
+            answer = await verb.run(self, arguments)
             outcome = f"done{how}"
         except (SupervisionError, FluxiqError, BadArguments, ValueError) as error:
             outcome = masked_reason(f"refused: {error}")
             raise
         finally:
             comes_from_before(token)
-            self._peer.reset(known)
-            self._write_down(question, peer, deed, outcome)
-        return reply
+            self._asker.reset(known)
+            self._write_down(question, asker, deed, outcome)
+        return answer
 
-    def _write_down(self, question: Question, peer: Peer, deed: str, outcome: str) -> None:
+    def _write_down(self, question: Question, asker: Asker, deed: str, outcome: str) -> None:
         given = redact(question.arguments)
         given.pop(YES, None)
         record = {
             "at": time.time(),
             "deed": deed,
-            "user": peer.user,
-            "uid": peer.uid,
-            "pid": peer.pid,
+            **asker.signature(),
             "verb": question.verb,
             "name": given.pop("name", None),
             "reason": given.pop("reason", ""),
@@ -260,5 +222,15 @@ def _line(reply: Reply, verb: str) -> bytes:
         )
 
 
-def _code(error: SupervisionError) -> str:
-    return next((code for kind, code in _CODES if isinstance(error, kind)), "refused")
+def code_of(error: Exception) -> str | None:
+    """The stable code of what was asked wrongly, refused or away; None for a bug of ours."""
+    match error:
+        case Refused():
+            return error.code
+        case Unavailable():
+            return "unavailable"
+        case BadArguments() | ValueError():
+            return "bad_arguments"
+        case SupervisionError():
+            return next((code for kind, code in _CODES if isinstance(error, kind)), "refused")
+    return None

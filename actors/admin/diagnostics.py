@@ -24,7 +24,7 @@ def diagnostic_verbs(platform: Platform) -> Hooks:
 def verbs_of(book: CrashBook, hogs: Hogs) -> Hooks:
     async def crashes(_desk: "Desk", arguments: Arguments) -> object:
         arguments.done()
-        fields = ("fingerprint", "path", "count", "first", "last", "headline")
+        fields = ("fingerprint", "path", "paths", "count", "first", "last", "headline")
         pages = [{name: getattr(page, name) for name in fields} for page in book.pages()]
         return {
             "crashes": msgspec.to_builtins(pages),

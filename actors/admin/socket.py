@@ -17,7 +17,9 @@ import structlog
 import trio
 
 from actors.admin.approvals import Approvals
-from actors.admin.desk import Desk, Peer, fault
+from actors.admin.askers import Peer
+from actors.admin.desk import Desk, fault
+from actors.admin.tree_watch import WATCH_SECONDS
 from actors.admin.verbs import Hooks
 from actors.platform import DEED_BOOK, Platform
 from fluxiq.admin.protocol import LINE_BYTES_MAX, Fault, Reply, line, read_question
@@ -29,7 +31,6 @@ WAIT_SECONDS_MAX = 10.0
 WATCHERS_MAX = 1000
 IDLE_SECONDS_MAX = 60.0  # for one whole question
 SEND_SECONDS_MAX = 10.0
-WATCH_SECONDS = 0.25  # between two changes a watcher is told
 # Telling one watcher takes some 0.1 ms of the loop that moves the money: a thousand are told
 # about once a second, so that all together never take more than a tenth of it.
 WATCH_SECONDS_PER_WATCHER = 0.001

@@ -60,6 +60,10 @@ def node_view(node: Node, now: float) -> NodeView:
         reason=masked_reason(node.reason),
         due=None if node.due is None else max(0.0, node.due - now),
         handled=None if node.mailbox is None else node.mailbox.handled,
+        name=node.name,
+        restart=node.restart,
+        max_restarts=node.max_restarts,
+        max_seconds=node.max_seconds,
     )
 
 

@@ -38,7 +38,9 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class NodeView(msgspec.Struct, frozen=True, kw_only=True):
-    """One node of the tree. `since` is seconds ago; `mailbox` the letters waiting in it."""
+    """One node of the tree. `since` is seconds ago; `mailbox` the letters waiting in it; a
+    supervisor gives up after `max_restarts` within `max_seconds`, None for any other node.
+    """
 
     path: str
     id: str
@@ -55,6 +57,10 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""  # of a quarantine
     due: float | None = None  # seconds until a restart
     handled: int | None = None  # messages, over all incarnations
+    name: str = ""  # by which others reach it
+    restart: str = ""  # when it is started again: permanent, transient or temporary
+    max_restarts: int | None = None
+    max_seconds: float | None = None
 
 
 class TreeView(msgspec.Struct, frozen=True, kw_only=True):

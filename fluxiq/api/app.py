@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from fluxiq.api import docs_page
 from fluxiq.api import health as health_routes
 from fluxiq.api.contract import Endpoint
+from fluxiq.api.cross_origin import admit_origins
 from fluxiq.api.door import REQUEST_ID, ApiConnection, ApiRequest, Door, drain, refusal
 from fluxiq.api.errors import failure_of
 from fluxiq.api.guard import Guard
@@ -22,6 +23,7 @@ from fluxiq.api.security_headers import security_headers
 from fluxiq.api.v1 import ENDPOINTS
 from fluxiq.api.v1.sockets import Sockets
 from fluxiq.ports import Clock, Ids
+from fluxiq.ports.operations import OperationsDesk
 from fluxiq.services.tenant import Tenants
 from fluxiq.settings import Settings
 from fluxiq.telemetry.metrics import Metrics
@@ -42,8 +44,11 @@ def create_app(
     clock: Clock,
     ids: Ids,
     metrics: Metrics,
+    operations: OperationsDesk | None = None,
 ) -> QuartTrio:
-    """`health` names the services behind us, each with a ping that raises when it is down."""
+    """`health` names the services behind us, each with a ping that raises when it is down;
+    `operations` is the operators' desk, where there is one.
+    """
     app = QuartTrio("fluxiq", static_folder=None, template_folder=None)
     app.request_class = ApiRequest
     app.asgi_http_class = ApiConnection
@@ -64,13 +69,15 @@ def create_app(
         metrics=metrics,
         seconds_max=settings.http.request_seconds_max,
         always=security_headers(settings.http.public_url),
+        operations=operations,
     )
     endpoints = contracts(health, metrics)
     for endpoint in endpoints:
         _add(app, door, endpoint)
     app.extensions[CONTRACTS] = endpoints
-    Sockets(hub, guard, door, remote).register(app)
+    Sockets(hub, guard, door, remote, operations).register(app)
     _answer_strays(app, door, metrics)
+    admit_origins(app, frozenset(settings.identity.web_origins))
     return app
 
 

@@ -17,9 +17,11 @@ from typing import Annotated, Any, Final, TypedDict, Unpack
 from msgspec import Meta, Struct
 from werkzeug.datastructures import Headers
 
-from fluxiq.domain.roles import OWN
+from fluxiq.domain.roles import INSTITUTION_ONLY, OWN
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports import Idempotency
+from fluxiq.ports.operations import OperationsDesk, Operator
+from fluxiq.ports.origin import origin
 from fluxiq.services.authenticate import Caller
 from fluxiq.services.messages.envelope import Answer, digest_of
 from fluxiq.services.tenant import Tenant, Tenants
@@ -59,6 +61,19 @@ class Call:
     query_text: str = ""  # as sent, without the question mark
     address: str = ""  # the client's, by which rates are counted: `remote` may be a proxy
     count_stranger: Callable[[Tenant], Awaitable[None]] | None = None
+    desk: OperationsDesk | None = None
+
+    @property
+    def operations(self) -> OperationsDesk:
+        """The operators' desk. Raises Unavailable where this process has none."""
+        if self.desk is None:
+            raise Unavailable("operations", "there is no desk here")
+        return self.desk
+
+    @property
+    def operator(self) -> Operator:
+        """Who asks at it. Raises Refused("forbidden") for an API key."""
+        return operator_of(self._known(), self.address)
 
     @property
     def tenant(self) -> Tenant:
@@ -278,9 +293,23 @@ class Routes:
         return register
 
 
+def operator_of(caller: Caller, address: str) -> Operator:
+    """A person of an institution, by the request that is being answered. Raises
+    Refused("forbidden") for an API key.
+    """
+    ispb = caller.tenant.ispb
+    return Operator(
+        user_id=caller.person.user_id,
+        ispb=ispb,
+        of_platform=ispb in caller.tenant.settings.operators.institutions,
+        address=address,
+        request_id=origin().request_id,
+    )
+
+
 def known_permissions() -> frozenset[str]:
     """Every permission that some endpoint asks for: what an API key may be given."""
-    return frozenset(_permissions - {PUBLIC, OWN})
+    return frozenset(_permissions - {PUBLIC, OWN} - INSTITUTION_ONLY)
 
 
 _REPLAYED = {"Idempotency-Replayed": "true"}

@@ -26,12 +26,15 @@ from fluxiq.api.errors import Failure, failure_of
 from fluxiq.api.guard import Guard, rate_headers, refuse_above
 from fluxiq.api.reader import Reader
 from fluxiq.api.remote import Remote
+from fluxiq.api.request_notes import is_noted, note
 from fluxiq.api.security_headers import ALWAYS
 from fluxiq.domain.identifiers import IdPrefix
 from fluxiq.domain.ulid import is_ulid
 from fluxiq.errors import Unavailable
 from fluxiq.ports import Clock, Ids, RateDecision
+from fluxiq.ports.operations import OperationsDesk
 from fluxiq.ports.origin import Origin, comes_from
+from fluxiq.services.authenticate import Caller
 from fluxiq.services.messages.envelope import encode
 from fluxiq.services.tenant import Tenant, Tenants
 from fluxiq.telemetry.metrics import Metrics
@@ -60,6 +63,7 @@ class Door:
         metrics: Metrics,
         seconds_max: float,
         always: Mapping[str, str] = ALWAYS,
+        operations: OperationsDesk | None = None,
     ) -> None:
         self._tenants = tenants
         self._guard = guard
@@ -69,15 +73,16 @@ class Door:
         self._metrics = metrics
         self._seconds_max = seconds_max
         self._always = dict(always)  # headers of every answer
+        self._operations = operations
 
     def view(self, endpoint: Endpoint) -> View:
         """`endpoint` as Quart calls it."""
-        reader = Reader(endpoint)
+        reader, noted = Reader(endpoint), is_noted(endpoint)
 
         async def view(**path: str) -> TrioResponse:
             started = perf_counter()
             headers = self.greet(request.headers.get(REQUEST_ID))
-            passage = _Passage(headers, self._clock.now())
+            passage, code = _Passage(headers, self._clock.now()), None
             try:
                 with trio.move_on_after(self._seconds_max) as limit:
                     reply = await self._pass(endpoint, reader, path, passage)
@@ -86,7 +91,8 @@ class Door:
             except Exception as error:  # noqa: BLE001 - every failure is answered in the envelope
                 if not isinstance(error, RequestTimeout):
                     await drain()
-                response = refusal(failure_of(error), headers)
+                failure = failure_of(error)
+                code, response = failure.code, refusal(failure, headers)
             else:
                 await drain()  # of a body that nobody wanted
                 headers.update(reply.headers)
@@ -99,6 +105,18 @@ class Door:
             self._metrics.observe_http(
                 endpoint.method, endpoint.path, status, passage.institution, spent
             )
+            if noted and passage.caller is not None:
+                note(
+                    endpoint,
+                    request,
+                    passage.caller,
+                    request_id=passage.request_id,
+                    address=passage.address,
+                    at=passage.arrived_at,
+                    status=status,
+                    error_code=code,
+                    seconds=spent,
+                )
             _log.debug(
                 "request_answered",
                 method=endpoint.method,
@@ -135,7 +153,7 @@ class Door:
         if endpoint.permission != PUBLIC:
             authorization, began = request.headers.get("Authorization"), perf_counter()
             caller = await self._guard.identify(authorization, where.address)
-            passage.enter(caller.tenant.ispb)
+            passage.known(caller, where.address)
             comes_from(replace(where, credential=caller.actor))
             passage.spend(await self._guard.count(caller, endpoint.rate, where.address))
             self._guard.authorize(caller, endpoint)
@@ -164,6 +182,7 @@ class Door:
             query,
             self._remote.of(request),
             partial(self._count_stranger, passage),
+            self._operations,
         )
         if endpoint.takes_key:
             call.said_key()  # refused also where the handler has no use for it
@@ -178,16 +197,22 @@ class Door:
 class _Passage:
     """What is known of a request on its way, also when it fails on the way."""
 
-    __slots__ = ("_headers", "arrived_at", "institution")
+    __slots__ = ("_headers", "address", "arrived_at", "caller", "institution")
 
     def __init__(self, headers: dict[str, str], arrived_at: datetime) -> None:
         self.arrived_at = arrived_at
         self.institution = ""
+        self.caller: Caller | None = None
+        self.address = ""
         self._headers = headers
 
     @property
     def request_id(self) -> str:
         return self._headers[REQUEST_ID]
+
+    def known(self, caller: Caller, address: str) -> None:
+        self.caller, self.address = caller, address
+        self.enter(caller.tenant.ispb)
 
     def enter(self, ispb: str) -> None:
         self.institution = ispb

@@ -28,6 +28,11 @@ class Topic(StrEnum):
     BALANCES = "balances"
     DELIVERIES = "deliveries"
     LIVE_DATA = "live_data"  # of the institution: rates, providers, flags
+    TREE = "tree"  # for operators: told by `api.tree_told`, at each client's own speed
+
+
+# What is a merchant's: the institution's own people hear of none of it.
+OF_A_MERCHANT: Final = frozenset({Topic.PAYMENTS, Topic.BALANCES, Topic.DELIVERIES})
 
 
 class HubStatistics(Struct, frozen=True, kw_only=True):

@@ -72,6 +72,7 @@ class LiveClient:
         # Frames, with the number of the event that each tells.
         self._waiting: deque[tuple[str, int | None]] = deque()
         self._something = trio.Event()
+        self._nothing = trio.Event()  # that is, all was taken
         # Every event above `_first`, up to and with `_queued`, was queued; up to `_sent` it was
         # also taken. `_head` is the newest that was heard of.
         self._begun = False
@@ -147,6 +148,12 @@ class LiveClient:
         self._begun = self._behind = False
         self._back = None
 
+    async def emptied(self) -> None:
+        """Until all that was offered is taken: whoever waits tells no faster than is read."""
+        while self._waiting:
+            self._nothing = trio.Event()
+            await self._nothing.wait()
+
     def close(self, ending: Ending = GOING_AWAY) -> None:
         self.closed, self.ending = True, ending
         self._something.set()
@@ -160,6 +167,8 @@ class LiveClient:
         text, sequence = self._waiting.popleft()
         if sequence is not None:
             self._sent = sequence
+        if not self._waiting:
+            self._nothing.set()
         return text
 
     def owed(self) -> Span | None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from fluxiq.api.contract import PUBLIC, Endpoint
 from fluxiq.domain.roles import (
+    INSTITUTION_ONLY,
     OF_INSTITUTION,
     OF_MERCHANT,
     OWN,
@@ -31,6 +32,8 @@ class Holder(Struct, frozen=True, kw_only=True):
         if endpoint.permission == PUBLIC:
             return True
         if self.of_institution and not endpoint.institution:
+            return False
+        if not self.of_institution and endpoint.permission in INSTITUTION_ONLY:
             return False
         return endpoint.permission == OWN or covers(self.grants, endpoint.permission)
 
@@ -72,8 +75,10 @@ def row_of(endpoint: Endpoint) -> Row:
 
 
 def scopes_of(permission: str) -> tuple[str, ...]:
-    """The scopes of an API key that open what asks for `permission`; none opens people's own."""
-    if permission == OWN:
+    """The scopes of an API key that open what asks for `permission`; none opens people's own, nor
+    what only the institution's people may.
+    """
+    if permission == OWN or permission in INSTITUTION_ONLY:
         return ()
     resource = permission.partition(":")[0]
     wide = () if permission in RESERVED else ("*",)

@@ -105,9 +105,13 @@ def _number_fields(query: Any) -> frozenset[str]:
         return frozenset()
     info = msgspec.inspect.type_info(query)
     assert isinstance(info, msgspec.inspect.StructType), "a query is a Struct"
-    return frozenset(
-        one.encode_name for one in info.fields if isinstance(one.type, msgspec.inspect.IntType)
-    )
+    return frozenset(one.encode_name for one in info.fields if _is_number(one.type))
+
+
+def _is_number(kind: msgspec.inspect.Type) -> bool:
+    """An integer, that may be left out or not."""
+    kinds = kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
+    return any(isinstance(one, msgspec.inspect.IntType) for one in kinds)
 
 
 def _validation(error: msgspec.ValidationError) -> Refused:

@@ -3,7 +3,16 @@
 from fluxiq.bus.bus import Bus, open_bus
 from fluxiq.bus.feed import Feed
 from fluxiq.bus.jetstream import JetStreamRefused
-from fluxiq.bus.records import Ack, Backlog, BusMessage, BusStatistics, Delivery, Message
+from fluxiq.bus.records import (
+    Ack,
+    Backlog,
+    BusMessage,
+    BusStatistics,
+    ConsumerState,
+    Delivery,
+    Message,
+    StreamState,
+)
 
 __all__ = [
     "Ack",
@@ -11,9 +20,11 @@ __all__ = [
     "Bus",
     "BusMessage",
     "BusStatistics",
+    "ConsumerState",
     "Delivery",
     "Feed",
     "JetStreamRefused",
     "Message",
+    "StreamState",
     "open_bus",
 ]

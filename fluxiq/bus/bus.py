@@ -11,9 +11,18 @@ from msgspec import Struct
 from fluxiq.asyncio_host import AsyncioCancelled, AsyncioHost
 from fluxiq.bus import jetstream
 from fluxiq.bus.feed import Feed
+from fluxiq.bus.info import consumer_state, stream_state
 from fluxiq.bus.jetstream import NANOSECONDS, JetStreamRefused
 from fluxiq.bus.link import OUTAGES, Link, LinkOptions
-from fluxiq.bus.records import Ack, Backlog, BusStatistics, Delivery, Message
+from fluxiq.bus.records import (
+    Ack,
+    Backlog,
+    BusStatistics,
+    ConsumerState,
+    Delivery,
+    Message,
+    StreamState,
+)
 from fluxiq.errors import FluxiqError, Unavailable
 
 T = TypeVar("T")
@@ -275,6 +284,21 @@ class Bus:
         """Throw away the stream's messages under `subject` (wildcards `*` and `>`)."""
         await self._administer(f"STREAM.PURGE.{stream}", {"filter": subject})
 
+    # -- Looking
+
+    async def stream_state(self, name: str, subjects: str = "") -> StreamState | None:
+        """How a stream stands; with `subjects` (wildcards `*` and `>`) also how many messages it
+        keeps under each of these. None: there is no such stream.
+        """
+        request = {"subjects_filter": subjects} if subjects else {}
+        info = await self._look(f"STREAM.INFO.{name}", request)
+        return None if info is None else stream_state(info)
+
+    async def consumer_state(self, stream: str, durable: str) -> ConsumerState | None:
+        """How far a consumer is; None: there is no such consumer."""
+        info = await self._look(f"CONSUMER.INFO.{stream}.{durable}", {})
+        return None if info is None else consumer_state(info)
+
     # -- Health
 
     async def ping(self) -> None:
@@ -304,6 +328,14 @@ class Bus:
         if deliveries:
             tokens = [delivery.token for delivery in deliveries]
             await self._hand_over(jetstream.settle, self._link, tokens, word, self._seconds_max)
+
+    async def _look(self, subject: str, request: dict[str, Any]) -> dict[str, Any] | None:
+        try:
+            return await self._administer(subject, request)
+        except JetStreamRefused as error:
+            if error.number not in _NOT_FOUND:
+                raise
+            return None
 
     async def _administer(self, subject: str, request: dict[str, Any]) -> dict[str, Any]:
         return await self._hand_over(

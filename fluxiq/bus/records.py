@@ -1,5 +1,8 @@
 """What goes over the bus and comes back."""
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from msgspec import Struct
 
 
@@ -44,6 +47,39 @@ class Backlog(Struct, frozen=True):
     pending: int
     unsettled: int
     redelivered: int
+
+
+class StreamState(Struct, frozen=True, kw_only=True):
+    """What a stream keeps, in messages and bytes on disk, and the numbers of the first and the last
+    of them. `by_subject` are messages under the subjects that were asked for.
+    """
+
+    name: str
+    messages: int
+    bytes: int
+    bytes_max: int | None  # None: as many as the disk has room for
+    first_sequence: int
+    last_sequence: int
+    last_at: datetime | None  # None: there never was a message
+    consumers: int
+    by_subject: Mapping[str, int]
+
+
+class ConsumerState(Struct, frozen=True, kw_only=True):
+    """How far a durable consumer is: `pending` waits for it, `unsettled` it was given and has not
+    acknowledged, `redelivered` of those it was given more than once; `pulls` wait for messages.
+    `settled_sequence` is the stream's number up to which everything is done.
+    """
+
+    name: str
+    subject: str
+    pending: int
+    unsettled: int
+    redelivered: int
+    pulls: int
+    delivered_sequence: int
+    settled_sequence: int
+    last_delivered_at: datetime | None
 
 
 class BusStatistics(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ along with the next one, as a pipeline.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,6 +27,8 @@ from fluxiq.ports import RateDecision
 
 CLOSE_SECONDS_MAX: Final = 2.0
 BATCH_LIMIT: Final = 256
+
+_ENTRY: Final = b"entry"  # the one field of what is in a stream
 
 _SCRIPTS: Final = {RATE_SCRIPT_SHA: RATE_SCRIPT, BUCKET_SCRIPT_SHA: BUCKET_SCRIPT}
 
@@ -214,6 +216,27 @@ class Cache:
         """Write one field of a table, for good."""
         await self._ask("HSET", self._prefix + key, field, value)
 
+    async def append(
+        self, streams: Mapping[str, Sequence[bytes]], *, length_max: int, ttl_seconds: int
+    ) -> None:
+        """Add entries to the ends of streams, in one round trip. A stream keeps about `length_max`
+        of them, and is gone `ttl_seconds` after the last one.
+        """
+        commands: list[Sequence[Any]] = []
+        for stream, entries in streams.items():
+            name = self._prefix + stream
+            commands += [
+                ("XADD", name, "MAXLEN", "~", length_max, "*", _ENTRY, entry) for entry in entries
+            ]
+            commands.append(("EXPIRE", name, ttl_seconds))
+        if commands:
+            await self._ask_all(commands)
+
+    async def newest(self, stream: str, count: int) -> list[bytes]:
+        """The last `count` entries of a stream, the newest first."""
+        said = await self._ask("XREVRANGE", self._prefix + stream, "+", "-", "COUNT", count)
+        return [fields[_ENTRY] for _, fields in said]
+
     async def administer(self, *command: str | int) -> Any:
         """Run a command as it is, without the prefix: for what an administrator sets up."""
         return await self._ask(*command)
@@ -231,6 +254,18 @@ class Cache:
             outages=self._outages,
         )
 
+    async def _ask_all(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        """A round trip of one's own, for who comes with a crowd."""
+        try:
+            with trio.fail_after(self._command_seconds_max):
+                answers = await self._together(commands)
+        except trio.TooSlowError:
+            raise self._unavailable(f"no answer within {self._command_seconds_max} s") from None
+        except Unavailable:
+            self._outages += 1
+            raise
+        return [self._answer(one) for one in answers]
+
     async def _ask(self, *command: Any) -> Any:
         """The answer to one command, at most `command_seconds_max` from now."""
         try:
@@ -241,7 +276,10 @@ class Cache:
         except Unavailable:
             self._outages += 1
             raise
+        return self._answer(answer)
 
+    def _answer(self, answer: Any) -> Any:
+        """Raises what an answer is, where it is an exception."""
         if isinstance(answer, _OUTAGES):
             raise self._unavailable(str(answer)) from answer
         if isinstance(answer, Exception):

@@ -30,7 +30,8 @@ CLASSES: Final = (
         name="operations",
         prefixes=(
             "payout.", "receipt.", "charge.", "refund.", "return.", "outcome.", "notice.",
-            "transfer.", "med.", "hold.", "order.",
+            "transfer.", "med.", "hold.", "order.", "payout_batch.",
+            "settlement.",
         ),
         years=10,
         source="Circular BCB 3.978/2020, art. 67 (records of operations); Lei 9.613/1998, art. 10",

@@ -255,7 +255,15 @@ _PAYMENTS: Final = (
         purpose="money that arrived",
         basis=Basis.OBLIGATION,
         kept=OPERATIONS,
-        direct=(Direct(column="payer", what="name, CPF or CNPJ", whose=Whose.PAYER),),
+        direct=(
+            Direct(column="payer", what="name, CPF or CNPJ", whose=Whose.PAYER),
+            Direct(
+                column="payer_index",
+                what="blind index of the CPF or CNPJ",
+                whose=Whose.PAYER,
+                form=Form.HASHED,
+            ),
+        ),
         linked="id end_to_end_id amount account_id merchant_id charge_id transfer_id received_at",
         other="reason",
     ),
@@ -272,6 +280,39 @@ _PAYMENTS: Final = (
         linked="id merchant_id account_id end_to_end_id idempotency_key amount stage created_at "
         "updated_at failure_code reason_code returned_amount counted_day counted_night "
         "scheduled_for",
+    ),
+    Mapped(
+        table="payout_batches",
+        purpose="payouts that one person writes down and another releases",
+        basis=Basis.CONTRACT,
+        kept=OPERATIONS,
+        direct=(
+            _text("name", "how the merchant calls the batch"),
+            _text("reason", "why it was rejected"),
+            _actor("created_by"),
+            _actor("decided_by"),
+        ),
+        linked="id merchant_id account_id status line_count amount created_at updated_at "
+        "expires_at decided_at",
+    ),
+    Mapped(
+        table="settlement_schedules",
+        purpose="when a merchant's takings are moved",
+        basis=Basis.CONTRACT,
+        kept=CUSTOMERS,
+        direct=(_actor("set_by"),),
+        linked="merchant_id time source_account_id destination_account_id minimum keep updated_at "
+        "next_at last_at last_outcome last_transfer_id",
+    ),
+    Mapped(
+        table="payout_batch_lines",
+        purpose="whom a batch pays",
+        basis=Basis.CONTRACT,
+        kept=OPERATIONS,
+        direct=(
+            Direct(column="instruction", what="key, and what it is for", whose=Whose.RECIPIENT),
+        ),
+        linked="batch_id number created_at payout_id error_code",
     ),
     Mapped(
         table="payout_returns",

@@ -83,6 +83,7 @@ class IdPrefix(StrEnum):
     INFRACTION = "inf"
     ERASURE = "era"
     EXPORT = "exp"
+    PAYOUT_BATCH = "bat"
 
 
 class EndToEndId(Struct, frozen=True, kw_only=True):

@@ -22,15 +22,30 @@ class Role(StrEnum):
 # factor. No API key may, `*` or not.
 OWN: Final = "own:session"
 
+# What only the institution's own people may, whatever is granted to anybody else: its records
+# beyond one merchant's, and the running system. No API key may, for every key is a merchant's.
+INSTITUTION_ONLY: Final = frozenset(
+    f"{resource}:{action}"
+    for resource in ("institution", "operations")
+    for action in ("read", "write", "*")
+)
+
 # What is for all merchants of an institution. `*` is the owner of one of them, and may neither do
 # this nor give it away: such a grant is named where it is given.
-RESERVED: Final = frozenset({"live_data:write", "live_data:*", "med:write", "med:*"})
+RESERVED: Final = INSTITUTION_ONLY | {"live_data:write", "live_data:*", "med:write", "med:*"}
 
 # Of people who belong to a merchant.
 OF_MERCHANT: Final[Mapping[Role, tuple[str, ...]]] = MappingProxyType(
     {
         Role.OWNER: ("*",),
-        Role.MANAGER: ("accounts:*", "pix:*", "transfers:*", "merchants:read", "live_data:read"),
+        Role.MANAGER: (
+            "accounts:*",
+            "pix:*",
+            "payout_batches:*",
+            "transfers:*",
+            "merchants:read",
+            "live_data:read",
+        ),
         Role.OPERATOR: (
             "accounts:read",
             "pix:read",
@@ -43,14 +58,22 @@ OF_MERCHANT: Final[Mapping[Role, tuple[str, ...]]] = MappingProxyType(
     }
 )
 
-# Of the institution's own people. What is a merchant's they reach by none of these: an endpoint
-# that asks which merchant calls refuses them.
+# Of the institution's own people. What is a merchant's they reach by `institution:…` alone: an
+# endpoint that asks which merchant calls refuses them.
 OF_INSTITUTION: Final[Mapping[Role, tuple[str, ...]]] = MappingProxyType(
     {
-        Role.OWNER: ("*", "live_data:*", "med:*"),
+        Role.OWNER: ("*", "live_data:*", "med:*", "institution:*", "operations:*"),
         # `pix:read` is what fraud reports are read with; they are the only ones of it reached here.
-        Role.MANAGER: ("live_data:*", "med:*", "pix:read", "users:read", "audit:read"),
-        Role.OPERATOR: ("live_data:read",),
+        Role.MANAGER: (
+            "live_data:*",
+            "med:*",
+            "pix:read",
+            "users:read",
+            "audit:read",
+            "institution:*",
+            "operations:read",
+        ),
+        Role.OPERATOR: ("live_data:read", "institution:read", "operations:read"),
     }
 )
 

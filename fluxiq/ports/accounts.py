@@ -31,9 +31,9 @@ class AccountChanged(Struct, frozen=True, kw_only=True):
 
 
 class AccountFilter(Struct, frozen=True, kw_only=True):
-    """Which accounts of a merchant; None filters nothing."""
+    """Which accounts, of a merchant unless None; None filters nothing."""
 
-    merchant_id: str
+    merchant_id: str | None
     status: AccountStatus | None = None
     product_id: str | None = None
 

@@ -1,9 +1,12 @@
 """What live updates need of the events on paper: their numbers, and what came after one of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from msgspec import Struct
+
+from fluxiq.ports import Page
 
 
 class Unnumbered(Struct, frozen=True):
@@ -18,6 +21,16 @@ class Numbered(Struct, frozen=True):
 
     sequence: int
     body: bytes
+
+
+class EventsWanted(Struct, frozen=True, kw_only=True):
+    """Which events of a merchant: `type` as webhooks write it (`pix.charge.paid`, `pix.*`); made at
+    `since` or later, before `until`. None: whatever.
+    """
+
+    type: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class EventLog(Protocol):
@@ -37,3 +50,11 @@ class EventLog(Protocol):
 
     async def after(self, merchant_id: str, sequence: int, limit: int) -> Sequence[Numbered]:
         """Up to `limit` events numbered above `sequence`, in order. Pruned ones are left out."""
+
+    async def page(
+        self, merchant_id: str, wanted: EventsWanted, page: Page
+    ) -> tuple[Sequence[Numbered], int]:
+        """A page of numbered events, the last first, and how many there are in all."""
+
+    async def find(self, merchant_id: str, event_id: str) -> Numbered | None:
+        """None also for another merchant's, for one that has no number yet, and a pruned one."""

@@ -42,6 +42,23 @@ class PayoutsWanted(Struct, frozen=True, kw_only=True):
     until: datetime | None = None
 
 
+class InDoubt(Struct, frozen=True, kw_only=True):
+    """A payout that was ordered and did not end. `tried` is what the gate did last, at `tried_at`:
+    `send` or `ask`, and `answered` what the provider said to it; None while there is none.
+    """
+
+    id: str
+    merchant_id: str
+    account_id: str
+    end_to_end_id: str
+    amount: int
+    stage: PayoutStage
+    created_at: datetime
+    tried: str | None = None
+    tried_at: datetime | None = None
+    answered: str | None = None
+
+
 class ChargeCancelling(Struct, frozen=True, kw_only=True):
     """A charge that its merchant no longer wants paid; `charge` is as it will be."""
 
@@ -74,6 +91,11 @@ class Payments(Protocol):
         self, merchant_id: str, wanted: PayoutsWanted, page: Page
     ) -> tuple[list[Payout], int]:
         """A page of payouts, newest first, and how many there are in all."""
+
+    async def payouts_in_doubt(self, before: datetime, page: Page) -> tuple[list[InDoubt], int]:
+        """A page of all merchants' payouts whose order has no answer, or was accepted and made
+        before `before`; the oldest first, and how many there are in all.
+        """
 
     async def find_openings(
         self, merchant_id: str, asked: Sequence[Idempotency], now: datetime

@@ -64,6 +64,9 @@ class Refunds(Protocol):
     async def find_receipt(self, end_to_end_id: str) -> Receipt | None:
         """What was received under this id, for whomever."""
 
+    async def receipt_named(self, receipt_id: str) -> Receipt | None:
+        """The same by our own id, `pay_…`, as statements refer to it."""
+
     async def open_refund(self, opening: RefundOpening) -> Opening: ...
 
     async def settle_hold(self, held: RefundHeld) -> Archived:

@@ -29,12 +29,16 @@ class Addresses(Protocol):
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """A request that makes or sends something: under which key, and what a replay answers."""
+    """A request that makes or sends something: under which key, and what a replay answers. `actor`
+    and `reason` are an operator's, who does it in the merchant's place.
+    """
 
     merchant_id: str
     at: datetime
     idempotency: Idempotency | None = None
     response: bytes = b""
+    actor: str | None = None  # None: the merchant
+    reason: str = ""
 
 
 Again = Replay | Running | Differs

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 import trio
+from msgspec import Struct
 
 from fluxiq.domain.circuit import Circuit, CircuitPolicy, CircuitState
 from fluxiq.domain.infraction import InfractionStatus
@@ -38,6 +39,18 @@ class Watcher(Protocol):
     def circuit_changed(self, circuit: Circuit) -> None: ...
 
 
+class GuardStatistics(Struct, frozen=True, kw_only=True):
+    """How a link is guarded just now. `probe_after_seconds` until one call may go out as a probe,
+    while the breaker is open; `calls_left` could leave at once before the rate holds them back.
+    """
+
+    breaker: CircuitState
+    failures: int  # in a row
+    probe_after_seconds: float | None
+    requests_per_second: int
+    calls_left: int
+
+
 class GuardedProvider:
     """`ports.Provider` around another one."""
 
@@ -63,6 +76,18 @@ class GuardedProvider:
         """As it is now."""
         self._become(self._circuit.looked_at(trio.current_time()))
         return self._circuit
+
+    def statistics(self) -> GuardStatistics:
+        """Of the breaker and of the rate; asking changes neither."""
+        circuit, now = self.circuit, trio.current_time()
+        wait = max(circuit.until - now, 0.0) if circuit.state is CircuitState.OPEN else None
+        return GuardStatistics(
+            breaker=circuit.state,
+            failures=circuit.failures,
+            probe_after_seconds=wait,
+            requests_per_second=self._size.capacity,
+            calls_left=max(0, int(self._tokens(int(now * 1_000)))),
+        )
 
     async def send(self, payout: Payout) -> OrderAnswer:
         return await self._pass("send", lambda: self._inner.send(payout))
@@ -205,9 +230,7 @@ class GuardedProvider:
     async def _pace(self) -> None:
         """Wait for this call's turn. Raises Unavailable when that would take too long."""
         now_ms = int(trio.current_time() * 1_000)
-        tokens = float(self._size.capacity)
-        if self._bucket is not None:
-            tokens = refilled(self._bucket, self._size, now_ms)
+        tokens = self._tokens(now_ms)
         wait = max(0.0, (1.0 - tokens) * 60.0 / self._size.per_minute)
         if wait > self._wait_seconds_max:
             text = f"is asked more than {self._size.capacity} times a second"
@@ -217,3 +240,9 @@ class GuardedProvider:
         self._bucket, _ = spend(self._bucket, self._size, 1, now_ms, in_debt=True)
         if wait:
             await trio.sleep(wait)
+
+    def _tokens(self, now_ms: int) -> float:
+        """Calls that may leave now; below zero is how many are waited for."""
+        if self._bucket is None:
+            return float(self._size.capacity)
+        return refilled(self._bucket, self._size, now_ms)

@@ -29,15 +29,30 @@ from fluxiq.sdk.request import Page, PageMeta
 from fluxiq.sdk.resources.accounts import Account, Balance, StatementLine, StatementPage
 from fluxiq.sdk.resources.charges import Charge, Payer
 from fluxiq.sdk.resources.directory import Key, Owner
+from fluxiq.sdk.resources.events import LoggedEvent
 from fluxiq.sdk.resources.limits import AccountLimits, LimitsRaised, LimitsWindow
 from fluxiq.sdk.resources.live_data import Flag, Flags, OneRate, Provider, Providers, Rate, Rates
 from fluxiq.sdk.resources.med import MedReport
 from fluxiq.sdk.resources.merchants import ApiKey, Merchant
+from fluxiq.sdk.resources.payers import PayerSum
+from fluxiq.sdk.resources.payout_batches import (
+    Instruction,
+    LineFault,
+    PayoutBatch,
+    PayoutBatchLine,
+    PayoutBatchTotal,
+    PayoutBatchWithLines,
+    WrittenBatch,
+)
 from fluxiq.sdk.resources.payouts import Batch, BatchLine, LineError, Payout, PayoutOrder, Recipient
 from fluxiq.sdk.resources.products import Product
 from fluxiq.sdk.resources.qr_codes import QrCode, QrCodeRead
+from fluxiq.sdk.resources.receipts import Receipt
 from fluxiq.sdk.resources.refunds import Refund
+from fluxiq.sdk.resources.requests import LoggedRequest
+from fluxiq.sdk.resources.settlements import LastSettlement, SettlementDay, SettlementSchedule
 from fluxiq.sdk.resources.shared import Failure
+from fluxiq.sdk.resources.statistics import PaymentStatistics
 from fluxiq.sdk.resources.transfers import Transfer, TransferFailure
 from fluxiq.sdk.resources.users import User
 from fluxiq.sdk.resources.walks import Step
@@ -81,12 +96,17 @@ __all__ = [
     "Flags",
     "FluxiQ",
     "Forbidden",
+    "Instruction",
     "Key",
+    "LastSettlement",
     "LimitsRaised",
     "LimitsWindow",
     "LineError",
+    "LineFault",
     "Live",
     "LiveDataUpdate",
+    "LoggedEvent",
+    "LoggedRequest",
     "MedReport",
     "Merchant",
     "NotFound",
@@ -96,7 +116,13 @@ __all__ = [
     "PageMeta",
     "Pages",
     "Payer",
+    "PayerSum",
+    "PaymentStatistics",
     "Payout",
+    "PayoutBatch",
+    "PayoutBatchLine",
+    "PayoutBatchTotal",
+    "PayoutBatchWithLines",
     "PayoutOrder",
     "Product",
     "Provider",
@@ -106,6 +132,7 @@ __all__ = [
     "Rate",
     "RateLimited",
     "Rates",
+    "Receipt",
     "Recipient",
     "Redelivered",
     "Refetch",
@@ -114,6 +141,8 @@ __all__ = [
     "Retries",
     "Secret",
     "Sent",
+    "SettlementDay",
+    "SettlementSchedule",
     "SignatureInvalid",
     "StatementLine",
     "StatementPage",
@@ -126,4 +155,5 @@ __all__ = [
     "Update",
     "User",
     "WebhookVerifier",
+    "WrittenBatch",
 ]

@@ -14,14 +14,21 @@ from fluxiq.sdk.resources.accounts import Accounts
 from fluxiq.sdk.resources.audit import AuditTrail
 from fluxiq.sdk.resources.charges import Charges
 from fluxiq.sdk.resources.directory import Directory
+from fluxiq.sdk.resources.events import Events
 from fluxiq.sdk.resources.limits import Limits
 from fluxiq.sdk.resources.live_data import LiveData
 from fluxiq.sdk.resources.med import MedReports
 from fluxiq.sdk.resources.merchants import ApiKeys, Merchants
+from fluxiq.sdk.resources.payers import Payers
+from fluxiq.sdk.resources.payout_batches import PayoutBatches
 from fluxiq.sdk.resources.payouts import Payouts
 from fluxiq.sdk.resources.products import Products
 from fluxiq.sdk.resources.qr_codes import QrCodes
+from fluxiq.sdk.resources.receipts import Receipts
 from fluxiq.sdk.resources.refunds import Refunds
+from fluxiq.sdk.resources.requests import Requests
+from fluxiq.sdk.resources.settlements import Settlements
+from fluxiq.sdk.resources.statistics import Statistics
 from fluxiq.sdk.resources.transfers import Transfers
 from fluxiq.sdk.resources.users import Users
 from fluxiq.sdk.resources.walks import Walks
@@ -37,6 +44,7 @@ class _Resources(Generic[C]):
         self._connection = connection
         self.charges = Charges(connection)
         self.payouts = Payouts(connection)
+        self.payout_batches = PayoutBatches(connection)
         self.refunds = Refunds(connection)
         self.med_reports = MedReports(connection)
         self.directory = Directory(connection)
@@ -50,8 +58,14 @@ class _Resources(Generic[C]):
         self.users = Users(connection)
         self.webhooks = Webhooks(connection)
         self.live_data = LiveData(connection)
+        self.receipts = Receipts(connection)
         self.walks = Walks(connection)
+        self.events = Events(connection)
+        self.payers = Payers(connection)
+        self.statistics = Statistics(connection)
         self.audit = AuditTrail(connection)
+        self.requests = Requests(connection)
+        self.settlements = Settlements(connection)
 
     def _place(self, tls: ssl.SSLContext | None) -> Place:
         """Where live updates come from."""

@@ -13,7 +13,7 @@ import structlog
 
 from fluxiq.domain.api_key_text import RANDOM_LENGTH, build_key, read_key
 from fluxiq.domain.networks import is_within
-from fluxiq.domain.roles import OWN, covers
+from fluxiq.domain.roles import INSTITUTION_ONLY, OWN, covers
 from fluxiq.errors import Refused
 from fluxiq.services.access_tokens import header_of
 from fluxiq.services.session_watch import is_live
@@ -71,6 +71,8 @@ class Caller:
         """Whether a grant covers `permission`, or a grant to give away (`domain.roles.covers`)."""
         if permission == OWN:
             return self.user is not None
+        if permission in INSTITUTION_ONLY and self.belongs_to is not None:
+            return False
         return covers(self.permissions, permission)
 
 

@@ -52,16 +52,18 @@ async def block_account(
 
 
 async def unblock_account(
-    tenant: Tenant, merchant_id: str, actor: str, account_id: str
+    tenant: Tenant, merchant_id: str, actor: str, account_id: str, reason: str = ""
 ) -> AccountView:
-    """Raises Refused, also account_not_active for an inactive one."""
+    """`reason` is for the audit trail. Raises Refused, also account_not_active for an inactive
+    one.
+    """
 
     def change(account: Account) -> Account:
         after = _advance(account, AccountEvent.UNBLOCKED)
         return msgspec.structs.replace(after, block_reason=None)
 
     return await _change(
-        tenant, merchant_id, actor, account_id, action="account.updated", change=change
+        tenant, merchant_id, actor, account_id, action="account.updated", change=change, note=reason
     )
 
 
@@ -73,6 +75,7 @@ async def _change(
     *,
     action: str,
     change: Callable[[Account], Account],
+    note: str = "",
 ) -> AccountView:
     """What changes nothing is not written and tells nobody: doing it twice is doing it once."""
     for _ in range(TRIES_MAX):
@@ -96,7 +99,7 @@ async def _change(
                 action=action,
                 event=event,
                 actor=actor,
-                note=after.block_reason or "",
+                note=after.block_reason or note,
             )
         )
         if archived is not None:

@@ -17,11 +17,15 @@ from fluxiq.domain.schedule import Cron, Every, MissedRuns, Schedule
 from fluxiq.services import reconcile_jobs
 from fluxiq.services.answer_infractions import answer_infractions
 from fluxiq.services.close_location import CLOSE_LOCATION
+from fluxiq.services.decide_payout_batch import expire_batches
+from fluxiq.services.list_payers import INDEX_PAYERS
+from fluxiq.services.open_batch_lines import OPEN_LINES
 from fluxiq.services.privacy import ERASE
 from fluxiq.services.prune import prune_aged, prune_jobs
 from fluxiq.services.reseal import RESEAL
 from fluxiq.services.run_jobs import Handler, Kind, NoArgs
 from fluxiq.services.run_scheduled import FAIL_OVERDUE, RUN_SCHEDULED
+from fluxiq.services.run_settlements import run_settlements
 from fluxiq.services.sweep import enquire_unanswered, expire_charges, resume_unheld
 from fluxiq.services.sweep_med import expire_reports, resume_reports
 from fluxiq.services.sweep_transfers import expire_approvals, resume_transfers
@@ -47,6 +51,14 @@ async def _resume_transfers(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
 
 async def _expire_approvals(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
     await expire_approvals(tenant)
+
+
+async def _run_settlements(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
+    await run_settlements(tenant)
+
+
+async def _expire_batches(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
+    await expire_batches(tenant)
 
 
 async def _watch_holds(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
@@ -93,6 +105,8 @@ ENQUIRE_UNANSWERED: Final = _sweep("payouts.enquire_unanswered", _enquire_unansw
 EXPIRE_CHARGES: Final = _sweep("charges.expire", _expire_charges, priority=2)
 RESUME_TRANSFERS: Final = _sweep("transfers.resume", _resume_transfers)
 EXPIRE_APPROVALS: Final = _sweep("transfers.expire_approvals", _expire_approvals, priority=2)
+RUN_SETTLEMENTS: Final = _sweep("settlements.run", _run_settlements, priority=3)
+EXPIRE_BATCHES: Final = _sweep("payout_batches.expire", _expire_batches, priority=2)
 WATCH_HOLDS: Final = _sweep("holds.watch", _watch_holds, priority=2)
 RESUME_REPORTS: Final = _sweep("med.resume", _resume_reports, priority=2)
 EXPIRE_REPORTS: Final = _sweep("med.expire", _expire_reports, priority=2)
@@ -113,6 +127,9 @@ KINDS: Final = (
     FAIL_OVERDUE,
     RESUME_TRANSFERS,
     EXPIRE_APPROVALS,
+    RUN_SETTLEMENTS,
+    OPEN_LINES,
+    EXPIRE_BATCHES,
     RESUME_REPORTS,
     EXPIRE_REPORTS,
     ANSWER_INFRACTIONS,
@@ -121,6 +138,7 @@ KINDS: Final = (
     reconcile_jobs.DAY,
     reconcile_jobs.LOOK_AGAIN,
     RESEAL,
+    INDEX_PAYERS,
     ERASE,
     PRUNE_JOBS,
     PRUNE_AGED,
@@ -132,11 +150,14 @@ SCHEDULES: Final = (
     Schedule(name="charges.expire", kind=EXPIRE_CHARGES.name, timing=Every(1)),
     Schedule(name="transfers.resume", kind=RESUME_TRANSFERS.name, timing=Every(1)),
     Schedule(name="transfers.expire_approvals", kind=EXPIRE_APPROVALS.name, timing=Every(5)),
+    Schedule(name="settlements.run", kind=RUN_SETTLEMENTS.name, timing=Every(15)),
+    Schedule(name="payout_batches.expire", kind=EXPIRE_BATCHES.name, timing=Every(60)),
     Schedule(name="holds.watch", kind=WATCH_HOLDS.name, timing=Every(10)),
     Schedule(name="med.resume", kind=RESUME_REPORTS.name, timing=Every(5)),
     Schedule(name="med.expire", kind=EXPIRE_REPORTS.name, timing=Every(60)),
     Schedule(name="med.answer", kind=ANSWER_INFRACTIONS.name, timing=Every(5)),
     Schedule(name="sealing.reseal", kind=RESEAL.name, timing=Every(60)),
+    Schedule(name="payers.index", kind=INDEX_PAYERS.name, timing=Every(600)),
     Schedule(name="jobs.prune", kind=PRUNE_JOBS.name, timing=Every(60)),
     # When a day is over in São Paulo, whatever became of its jobs.
     Schedule(name="payouts.fail_overdue", kind=FAIL_OVERDUE.name, timing=Cron("10 0 * * *")),

@@ -1,4 +1,4 @@
-"""Staying logged in, and logging out: one's own sessions."""
+"""Staying logged in, and logging out: one's own sessions, and who one is."""
 
 from collections.abc import Awaitable, Callable
 
@@ -10,6 +10,7 @@ from fluxiq.errors import Refused
 from fluxiq.ports.sessions import Refreshed, Reused
 from fluxiq.services.authenticate import Caller
 from fluxiq.services.messages.sessions import SessionView, session_view
+from fluxiq.services.messages.users import UserView, user_view
 from fluxiq.services.session_tokens import (
     Tokens,
     digest_of_token,
@@ -42,6 +43,14 @@ async def refresh_session(
             _log.warning("refresh_token_reused", user_id=user_id, session_id=session_id)
             await tell_ended(tenant, [session_id])
     raise _refused()
+
+
+async def show_self(caller: Caller) -> UserView:
+    """Who asks. Raises Refused("unauthorized") for somebody who was removed a moment ago."""
+    user = await caller.tenant.users.find_user(caller.person.user_id)
+    if user is None:
+        raise _refused()
+    return user_view(user)
 
 
 async def log_out(caller: Caller) -> None:

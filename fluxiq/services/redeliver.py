@@ -91,22 +91,42 @@ async def redeliver_range(
     idempotency: Idempotency | None,
 ) -> Answer:
     """Send again what ended between two moments. Raises Refused when there is nothing between."""
+    asked = Asked(merchant_id=merchant_id, at=tenant.clock.now(), idempotency=idempotency)
+    done = await _again(tenant, endpoint_id, request, asked)
+    return Answer(body=_redelivered(done)) if isinstance(done, Redelivered) else replay(done)
+
+
+async def redeliver_as_operator(
+    tenant: Tenant, actor: str, endpoint_id: str, request: RedeliverRange, reason: str
+) -> Redelivered:
+    """The same for the endpoint of any merchant, whose audit line says who did it and why."""
+    endpoint = await tenant.webhooks.find_endpoint(endpoint_id)
+    if endpoint is None:
+        raise Refused("webhook_not_found", f"no webhook {endpoint_id}", field="webhook_id")
+    asked = Asked(
+        merchant_id=endpoint.merchant_id, at=tenant.clock.now(), actor=actor, reason=reason
+    )
+    done = await _again(tenant, endpoint_id, request, asked)
+    assert isinstance(done, Redelivered), "without a key nothing is replayed"
+    return done
+
+
+async def _again(
+    tenant: Tenant, endpoint_id: str, request: RedeliverRange, asked: Asked
+) -> Redelivered | Again:
     if request.end <= request.start:
         raise Refused("validation_failed", "is not after start", field="end")
 
-    await _working_endpoint(tenant, merchant_id, endpoint_id)
+    await _working_endpoint(tenant, asked.merchant_id, endpoint_id)
     wanted = DeliveriesWanted(
         status=DeliveryStatus.FAILED if request.status == "failed" else None,
         since=request.start,
         until=request.end,
     )
-    asked = Asked(merchant_id=merchant_id, at=tenant.clock.now(), idempotency=idempotency)
     done = await tenant.webhooks.redeliver_range(endpoint_id, wanted, asked, _redelivered)
-    if not isinstance(done, Redelivered):
-        return replay(done)
-
-    tenant.couriers.ring([endpoint_id])
-    return Answer(body=_redelivered(done))
+    if isinstance(done, Redelivered):
+        tenant.couriers.ring([endpoint_id])
+    return done
 
 
 async def _working_endpoint(tenant: Tenant, merchant_id: str, endpoint_id: str) -> WebhookEndpoint:

@@ -44,6 +44,11 @@ class RunScheduled(Struct, frozen=True, forbid_unknown_fields=True):
     payout_id: str
 
 
+def job_keys_of(payout_id: str) -> tuple[str, str]:
+    """What the jobs of a payout hold: that of the morning, and that of the evening."""
+    return payout_id, f"{payout_id} evening"
+
+
 async def run_scheduled(tenant: Tenant, payout_id: str) -> None:
     """Make it, put it off until the evening, or fail it; nothing where that was done before.
     Raises Unavailable or Unknown: the job comes again.
@@ -145,7 +150,7 @@ async def _in_the_way(tenant: Tenant, payout: Payout, code: str) -> None:
         RUN_SCHEDULED,
         RunScheduled(payout_id=payout.id),
         run_at=again,
-        unique_key=f"{payout.id} evening",
+        unique_key=job_keys_of(payout.id)[1],
     )
     await tenant.jobs.enqueue([evening])
 

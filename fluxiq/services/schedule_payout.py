@@ -15,7 +15,7 @@ from fluxiq.services.messages.payouts import OrderPayout, PayoutView, payout_vie
 from fluxiq.services.payout_counter import Intent, judge_orders
 from fluxiq.services.replay import replay, replay_if_known
 from fluxiq.services.run_jobs import new_job
-from fluxiq.services.run_scheduled import RUN_SCHEDULED, RunScheduled
+from fluxiq.services.run_scheduled import RUN_SCHEDULED, RunScheduled, job_keys_of
 from fluxiq.services.tenant import Tenant
 
 
@@ -120,7 +120,7 @@ async def _judge(
             RUN_SCHEDULED,
             RunScheduled(payout_id=payout.id),
             run_at=due_at,
-            unique_key=payout.id,
+            unique_key=job_keys_of(payout.id)[0],
         ),
         steps=tuple(
             Step(end_to_end_id, one.room, one.entered_at, one.left_at, one.detail)

@@ -17,7 +17,9 @@ from fluxiq.ports.admission import Admission
 from fluxiq.ports.api_keys import ApiKeys
 from fluxiq.ports.audit import AuditChain
 from fluxiq.ports.backlogs import Backlogs
+from fluxiq.ports.customers import Customers
 from fluxiq.ports.dead_letters import DeadLetters
+from fluxiq.ports.endpoint_standings import EndpointStandings
 from fluxiq.ports.event_log import EventLog
 from fluxiq.ports.holds import Holds
 from fluxiq.ports.infractions import Infractions
@@ -25,14 +27,20 @@ from fluxiq.ports.jobs import Jobs
 from fluxiq.ports.limits import LimitRecords
 from fluxiq.ports.live_data import Audit, LiveData
 from fluxiq.ports.med import MedReports
+from fluxiq.ports.payers import Payers
+from fluxiq.ports.payment_search import PaymentSearch
 from fluxiq.ports.payments import Payments
+from fluxiq.ports.payout_batches import PayoutBatches
 from fluxiq.ports.privacy import People
 from fluxiq.ports.reconciliation import Reconciliation
 from fluxiq.ports.refunds import Refunds
+from fluxiq.ports.request_log import RequestLog
 from fluxiq.ports.scheduled import ScheduledPayouts
 from fluxiq.ports.sealing import Sealer
 from fluxiq.ports.sealing_keys import SealingDesk
 from fluxiq.ports.sessions import Sessions
+from fluxiq.ports.settlements import Settlements
+from fluxiq.ports.statistics import Statistics
 from fluxiq.ports.transfers import Transfers
 from fluxiq.ports.upkeep import Removals, Upkeep
 from fluxiq.ports.users import Users
@@ -43,6 +51,7 @@ from fluxiq.services.kept_answers import KeptAnswers
 from fluxiq.services.key_uses import KeyUses
 from fluxiq.services.passwords import Passwords
 from fluxiq.services.recent import Recent
+from fluxiq.services.request_book import RequestBook
 
 RECENT_SECONDS = 1.0  # a revoked key or a blocked account is noticed within this
 
@@ -74,6 +83,12 @@ class Tenant:
     statements: Statements
     transfers: Transfers
     payments: Payments
+    payout_batches: PayoutBatches
+    settlements: Settlements
+    payment_search: PaymentSearch
+    payers: Payers
+    customers: Customers
+    statistics: Statistics
     payout_limits: LimitRecords
     scheduled: ScheduledPayouts
     med: MedReports
@@ -91,11 +106,13 @@ class Tenant:
     dead_letters: DeadLetters
     holds: Holds
     backlogs: Backlogs
+    endpoint_standings: EndpointStandings
     ledger: Ledger
     admission: Admission
     cache: Cache
     kept_answers: KeptAnswers
     live_data: LiveData
+    request_log: RequestLog
     audit: Audit
     audit_chain: AuditChain
     audit_key: SealingKey
@@ -120,6 +137,7 @@ class Tenant:
     recent_payees: Recent[tuple[Merchant, PixKey]]  # by account: who is paid into it, and how
     standing: Standing = field(default_factory=Standing)
     key_uses: KeyUses = field(default_factory=KeyUses)
+    request_book: RequestBook = field(default_factory=RequestBook)
 
     @property
     def ispb(self) -> str:

@@ -30,6 +30,17 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     tls: Tls = Tls()
 
 
+class Web(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The three apps, each at a port of its own; `folder` has their builds (docs/apps.md)."""
+
+    enabled: bool
+    host: str
+    banking_port: Port
+    admin_port: Port
+    merchant_port: Port
+    folder: str
+
+
 class Postgres(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     url: str
     pool_size: Count
@@ -110,6 +121,7 @@ class Pix(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     med_block_seconds: Seconds
     refund_days_max: Count
     batch_payouts_max: Count
+    batch_release_hours: Count
     failures_max: Count
     hold_grace_seconds: Seconds
 
@@ -199,10 +211,14 @@ class Log(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Operators(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Whether some deeds at the admin socket need two people (docs/admin-socket.md)."""
+    """Whether some deeds of operators need two people (docs/admin-socket.md). `institutions` are
+    the ISPBs of those whose own people operate the platform over the API, and not only their part
+    of it.
+    """
 
     two_people: bool
     approval_seconds: Seconds
+    institutions: tuple[Annotated[str, Meta(pattern=r"^[0-9A-Z]{8}$")], ...]
 
 
 class Diagnostics(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -231,6 +247,7 @@ class Institution(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     data_dir: str
     http: Http
+    web: Web
     postgres: Postgres
     nats: Nats
     redis: Redis

@@ -77,11 +77,9 @@ FROM accounts
 WHERE merchant_id = $1 AND ($2::text IS NULL OR status = $2)
     AND ($3::text IS NULL OR product_id = $3)
 """
-_PAGE: Final = f"""
-SELECT * {_WANTED} ORDER BY created_at, id LIMIT $4 OFFSET $5
-"""
+# Over all merchants the primary key is the order of time.
+_WANTED_OF_ALL: Final = _WANTED.replace("merchant_id = $1", "$1::text IS NULL")
 _KEYS: Final = "SELECT * FROM pix_keys WHERE account_id = ANY ($1::text[])"
-_COUNT: Final = f"SELECT count(*) {_WANTED}"
 
 
 class PostgresAccounts(Accounts):
@@ -156,8 +154,16 @@ async def _page(
     connection: Connection, house: House, wanted: AccountFilter, page: Page
 ) -> tuple[list[tuple[Account, tuple[str, ...]]], int]:
     arguments = (wanted.merchant_id, wanted.status, wanted.product_id)
-    rows = await connection.fetch(_PAGE, *arguments, page.size, (page.number - 1) * page.size)
-    total = await connection.fetchval(_COUNT, *arguments)
+    found, order = (
+        (_WANTED_OF_ALL, "id") if wanted.merchant_id is None else (_WANTED, "created_at, id")
+    )
+    rows = await connection.fetch(
+        f"SELECT * {found} ORDER BY {order} LIMIT $4 OFFSET $5",
+        *arguments,
+        page.size,
+        (page.number - 1) * page.size,
+    )
+    total = await connection.fetchval(f"SELECT count(*) {found}", *arguments)
     keys = await _keys_by_account(connection, house, [row["id"] for row in rows])
     return [(account_of(house, row), tuple(keys[row["id"]])) for row in rows], total
 

@@ -165,11 +165,11 @@ async def _write_down(
     connection: Connection, asked: Asked, action: str, subject: str, note: str
 ) -> None:
     line = paperwork.AuditLine(
-        asked.merchant_id,
+        asked.actor or asked.merchant_id,
         f"webhook.{action}",
         subject,
         digest_of(asked),
-        note=note,
+        note=f"{note}: {asked.reason}" if asked.reason else note,
         merchant_id=asked.merchant_id,
     )
     await paperwork.file(connection, audit=[line])

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from fluxiq.ports.event_log import EventLog, Numbered, Unnumbered
+from fluxiq.ports import Page
+from fluxiq.ports.event_log import EventLog, EventsWanted, Numbered, Unnumbered
 from fluxiq.ports.sealing import Sealer
 from fluxiq.stores.pool import Connection, Postgres
 from fluxiq.stores.rows import columns
@@ -60,6 +61,11 @@ SELECT sequence, events.id, body FROM event_sequence JOIN events ON events.id = 
 WHERE event_sequence.merchant_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
 """
 
+_NUMBERED: Final = """
+FROM event_sequence JOIN events ON events.id = event_id WHERE event_sequence.merchant_id = $1
+"""
+_FIND: Final = f"SELECT sequence, events.id, body {_NUMBERED} AND events.id = $2"
+
 
 class PostgresEventLog(EventLog):
     """The events of one institution; `postgres` logs in as its role, which sees one schema."""
@@ -79,6 +85,14 @@ class PostgresEventLog(EventLog):
     async def after(self, merchant_id: str, sequence: int, limit: int) -> Sequence[Numbered]:
         return await self._postgres.run(_after, self._house, merchant_id, sequence, limit)
 
+    async def page(
+        self, merchant_id: str, wanted: EventsWanted, page: Page
+    ) -> tuple[Sequence[Numbered], int]:
+        return await self._postgres.run(_page, self._house, merchant_id, wanted, page)
+
+    async def find(self, merchant_id: str, event_id: str) -> Numbered | None:
+        return await self._postgres.run(_find, self._house, merchant_id, event_id)
+
 
 async def _number(connection: Connection, events: Sequence[Unnumbered]) -> dict[str, int]:
     await connection.execute(_LOCK)
@@ -97,6 +111,52 @@ async def _after(
 ) -> list[Numbered]:
     rows = await connection.fetch(_AFTER, merchant_id, sequence, limit)
     return those_that_open(partial(_numbered_of, house), rows)
+
+
+async def _page(
+    connection: Connection, house: House, merchant_id: str, wanted: EventsWanted, page: Page
+) -> tuple[list[Numbered], int]:
+    exact, begins = _types(wanted.type)
+    asked = {
+        "type = {}": exact,
+        "starts_with(type, {})": begins,
+        "created_at >= {}": wanted.since,
+        "created_at < {}": wanted.until,
+    }
+    given = {text: value for text, value in asked.items() if value is not None}
+    where = "".join(
+        f" AND {text.format(f'${number}')}" for number, text in enumerate(given, start=2)
+    )
+    arguments = [merchant_id, *given.values()]
+    size, before = page.size, (page.number - 1) * page.size
+    rows = await connection.fetch(
+        f"""
+        SELECT sequence, events.id, body {_NUMBERED} {where}
+        ORDER BY sequence DESC LIMIT ${len(arguments) + 1} OFFSET ${len(arguments) + 2}
+        """,
+        *arguments,
+        size,
+        before,
+    )
+    if 0 < len(rows) < size:
+        total = before + len(rows)
+    else:
+        total = await connection.fetchval(f"SELECT count(*) {_NUMBERED} {where}", *arguments)
+    return [_numbered_of(house, row) for row in rows], total
+
+
+def _types(wanted: str | None) -> tuple[str | None, str | None]:
+    """The type, or how types begin."""
+    if wanted is None or not wanted.endswith("*"):
+        return wanted, None
+    return None, wanted.removesuffix("*")
+
+
+async def _find(
+    connection: Connection, house: House, merchant_id: str, event_id: str
+) -> Numbered | None:
+    row = await connection.fetchrow(_FIND, merchant_id, event_id)
+    return None if row is None else _numbered_of(house, row)
 
 
 def _numbered_of(house: House, row: Mapping[str, Any]) -> Numbered:

@@ -57,6 +57,9 @@ _IN_FLIGHT: Final[Mapping[str, str]] = {
     ),
     "refunds": "FROM {schema}.refunds WHERE stage IN ('created', 'held', 'sent', 'in_doubt')",
     "transfers": "FROM {schema}.transfers WHERE stage IN ('created', 'pending', 'approved')",
+    "payout batches": (
+        "FROM {schema}.payout_batches WHERE status IN ('awaiting_release', 'releasing')"
+    ),
     "fraud reports": "FROM {schema}.med_reports WHERE settled_at IS NULL",
     "notices that nobody read": "FROM {schema}.inbox WHERE done_at IS NULL",
     "batches of the ledger": (

@@ -22,12 +22,13 @@ from fluxiq.ports import (
 from fluxiq.ports.payments import (
     ChargeCancelling,
     ChargesWanted,
+    InDoubt,
     NotPending,
     Payments,
     PayoutsWanted,
 )
 from fluxiq.ports.sealing import Sealer
-from fluxiq.stores import charges, idempotency, payouts
+from fluxiq.stores import charges, idempotency, in_doubt, payouts
 from fluxiq.stores.listing import list_page
 from fluxiq.stores.pool import Connection, Postgres
 from fluxiq.stores.sealed import House
@@ -76,6 +77,9 @@ class PostgresPayments(Payments):
         return await self._postgres.run(
             list_page, partial(payout_of, self._house), "payouts", conditions, page
         )
+
+    async def payouts_in_doubt(self, before: datetime, page: Page) -> tuple[list[InDoubt], int]:
+        return await self._postgres.run(in_doubt.page_of, before, page)
 
     async def find_openings(
         self, merchant_id: str, asked: Sequence[Idempotency], now: datetime

@@ -213,7 +213,7 @@ async def _grant(connection: Connection, role: str) -> None:
             ON {role}.ledger_journal TO {role};
         REVOKE DELETE ON {role}.sealing_keys FROM {role};
         REVOKE INSERT, DELETE ON {role}.sealing_state FROM {role};
-        GRANT UPDATE (payer) ON {role}.receipts TO {role};
+        GRANT UPDATE (payer, payer_index) ON {role}.receipts TO {role};
         REVOKE DELETE ON {role}.inbox, {role}.payouts, {role}.charges, {role}.accounts FROM {role};
         """
     )

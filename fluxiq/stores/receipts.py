@@ -11,6 +11,7 @@ from typing import Final
 from fluxiq.domain.records import Receipt, ReceiptReason
 from fluxiq.ports import Archived, ReceiptArchived
 from fluxiq.stores import paperwork, telling
+from fluxiq.stores.payers import payer_index
 from fluxiq.stores.pool import Connection, uuid_of
 from fluxiq.stores.rows import columns, digest_of
 from fluxiq.stores.sealed import RECEIPT_PAYER, House
@@ -22,12 +23,12 @@ _ARCHIVE: Final = compose(
         Part(
             """arrived (
                 id, end_to_end_id, amount, reason, account_id, merchant_id, charge_id, payer,
-                transfer_id, received_at
+                transfer_id, received_at, payer_index
             )""",
             """
             SELECT * FROM unnest(
                 $1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[],
-                $7::text[], $8::bytea[], $9::uuid[], $10::timestamptz[]
+                $7::text[], $8::bytea[], $9::uuid[], $10::timestamptz[], $11::bytea[]
             )
             """,
         ),
@@ -54,7 +55,7 @@ _ARCHIVE: Final = compose(
             """
             INSERT INTO receipts (
                 id, end_to_end_id, amount, reason, account_id, merchant_id, charge_id, payer,
-                transfer_id, received_at
+                transfer_id, received_at, payer_index
             )
             SELECT * FROM standing ORDER BY end_to_end_id
             ON CONFLICT (end_to_end_id) DO NOTHING
@@ -96,7 +97,7 @@ async def archive_receipts(
     ended = [(one.inbox_id, _reference(one)) for one in batch]
     rows = await connection.fetch(
         _ARCHIVE,
-        *columns([_row(house, receipt) for receipt in arrived], 10),
+        *columns([_row(house, receipt) for receipt in arrived], 11),
         *telling.told(
             house,
             [
@@ -137,6 +138,7 @@ def _row(house: House, receipt: Receipt) -> tuple[object, ...]:
         sealed_payer(house, receipt.payer, RECEIPT_PAYER, receipt.id),
         uuid_of(receipt.transfer_id),
         receipt.received_at,
+        payer_index(house, receipt.payer),
     )
 
 

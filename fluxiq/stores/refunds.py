@@ -109,6 +109,9 @@ class PostgresRefunds(Refunds):
     async def find_receipt(self, end_to_end_id: str) -> Receipt | None:
         return await self._postgres.run(_find_receipt, self._house, end_to_end_id)
 
+    async def receipt_named(self, receipt_id: str) -> Receipt | None:
+        return await self._postgres.run(_receipt_named, self._house, receipt_id)
+
     async def open_refund(self, opening: RefundOpening) -> Opening:
         return await self._postgres.run(_open_refund, self._house, opening)
 
@@ -147,6 +150,11 @@ async def _find_receipt(connection: Connection, house: House, end_to_end_id: str
     row = await connection.fetchrow(
         "SELECT * FROM receipts WHERE end_to_end_id = $1", end_to_end_id
     )
+    return None if row is None else receipt_of(house, row)
+
+
+async def _receipt_named(connection: Connection, house: House, receipt_id: str) -> Receipt | None:
+    row = await connection.fetchrow("SELECT * FROM receipts WHERE id = $1", receipt_id)
     return None if row is None else receipt_of(house, row)
 
 

@@ -83,6 +83,12 @@ CHARGE_KEY: Final = Column("charges", "pix_key")
 CHARGE_CODE: Final = Column("charges", "qr_code")  # the payee's name and key are in it
 RECEIPT_PAYER: Final = Column("receipts", "payer")
 RECIPIENT: Final = Column("payouts", "recipient")
+INSTRUCTION: Final = Column(
+    "payout_batch_lines",
+    "instruction",
+    "batch_id || '/' || number",
+    key=(("batch_id", "text"), ("number", "integer")),
+)
 NOTICE: Final = Column("inbox", "notice")
 MED_DETAILS: Final = Column("med_reports", "details")
 INFRACTION_DETAILS: Final = Column("infractions", "details")
@@ -137,6 +143,7 @@ SEALED: Final = (
     CHARGE_CODE,
     RECEIPT_PAYER,
     RECIPIENT,
+    INSTRUCTION,
     NOTICE,
     MED_DETAILS,
     INFRACTION_DETAILS,

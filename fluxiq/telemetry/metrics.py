@@ -146,6 +146,12 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        self.requests_not_logged = Counter(
+            "fluxiq_requests_not_logged_total",
+            "Requests that are missing in the request log: there was no room, or no Redis",
+            ["institution"],
+            registry=self.registry,
+        )
         self.guard_seconds = Histogram(
             "fluxiq_guard_seconds",
             "Time that key or token, rate and permission took, of requests that passed",

@@ -28,7 +28,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from fluxiq.api.contract import Endpoint
-from fluxiq.domain.roles import OWN
+from fluxiq.domain.roles import INSTITUTION_ONLY, OWN
 from tests.support.api_document import document, resolved, served
 from tests.support.api_twin import bearer
 from tests.support.fuzzed_world import fuzzed_world
@@ -56,10 +56,13 @@ BOUNDED: Final = settings(
 
 @dataclass(frozen=True)
 class Target:
-    """The served twin, one connection to it, a key that may do everything, and ids of things."""
+    """The served twin, one connection to it, a key that may do everything of a merchant's, a token
+    for what is the institution's, and ids of things.
+    """
 
     url: str
     key: str
+    chief: str
     ids: dict[str, str]
     owner: dict[str, str]
     client: httpx.Client
@@ -68,7 +71,7 @@ class Target:
     def token_for(self, endpoint: Endpoint) -> str:
         """What opens it: the key, or for what is a person's own a session that nobody has ended."""
         if endpoint.permission != OWN:
-            return self.key
+            return self.chief if endpoint.permission in INSTITUTION_ONLY else self.key
         answer = self.client.post("/api/v1/auth/login", json=self.owner)
         token: str = answer.json()["data"]["access_token"]
         return token
@@ -84,7 +87,7 @@ def target() -> Iterator[Target]:
         requests.Session() as session,
     ):
         ids = running.ids | _made(client, running.ids)
-        yield Target(running.url, running.key, ids, running.owner, client, session)
+        yield Target(running.url, running.key, running.chief, ids, running.owner, client, session)
 
 
 def _made(client: httpx.Client, ids: dict[str, str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ import pytest
 import structlog
 
 from fluxiq.api.contract import Endpoint
-from fluxiq.domain.roles import OWN
+from fluxiq.domain.roles import INSTITUTION_ONLY, OWN
 from fluxiq.settings import Log
 from fluxiq.telemetry import logs
 from tests.support.api_document import document, resolved, served
@@ -54,6 +54,7 @@ class Target:
 
     client: httpx.Client
     key: str
+    chief: str
     owner: dict[str, str]
     ids: dict[str, str]
     log: io.StringIO
@@ -61,7 +62,8 @@ class Target:
 
     def headers_for(self, endpoint: Endpoint) -> dict[str, str]:
         if endpoint.permission != OWN:
-            return bearer(self.key)
+            its_own = endpoint.permission in INSTITUTION_ONLY
+            return bearer(self.chief if its_own else self.key)
         session = self.client.post("/api/v1/auth/login", json=self.owner)
         return bearer(session.json()["data"]["access_token"])
 
@@ -72,7 +74,7 @@ def target() -> Iterator[Target]:
     logs.configure(Log(format="json", level="debug"), log)
     try:
         with fuzzed_world() as running, httpx.Client(base_url=running.url, timeout=10) as client:
-            yield Target(client, running.key, running.owner, running.ids, log, set())
+            yield Target(client, running.key, running.chief, running.owner, running.ids, log, set())
     finally:
         structlog.configure(**before)
 

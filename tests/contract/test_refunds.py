@@ -17,6 +17,7 @@ from tests.support.memory_world import ISPB, MemoryWorld
 REFUNDS = "/api/v1/pix/refunds"
 CHARGES = "/api/v1/pix/charges"
 PAYOUTS = "/api/v1/pix/payouts"
+RECEIPTS = "/api/v1/pix/receipts"
 ULID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
 
 
@@ -244,6 +245,28 @@ async def test_refunds_are_listed_newest_first_page_by_page_and_filtered(
         422,
         "validation_failed",
     )
+
+
+async def test_what_a_statement_refers_to_is_shown_to_its_merchant(
+    world: MemoryWorld, merchant: Merchant
+) -> None:
+    charge = await paid_charge(world, merchant)
+    [receipt] = world.store.receipts.values()
+    shown = await data_of(await merchant.get(f"{RECEIPTS}/{receipt.id}"))
+    assert shown == {
+        "id": receipt.id,
+        "end_to_end_id": charge["end_to_end_id"],
+        "amount": charge["amount"],
+        "currency": "BRL",
+        "reason": "pays_charge",
+        "account_id": charge["account_id"],
+        "charge_id": charge["id"],
+        "received_at": shown["received_at"],
+    }
+
+    other = Merchant(world, (await world.enroll(document="12345678909")).merchant.id)
+    for asked, path in ((other, receipt.id), (merchant, charge["end_to_end_id"])):
+        assert await error_of(await asked.get(f"{RECEIPTS}/{path}")) == (404, "payment_not_found")
 
 
 async def test_another_merchant_sees_nothing_of_a_refund(

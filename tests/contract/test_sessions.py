@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 from quart.wrappers import Response
 
+from fluxiq.domain.roles import Role
 from fluxiq.domain.session import SESSIONS_MAX, EndReason
 from fluxiq.domain.user import UserStatus
 from tests.support.api_client import data_of, error_of
@@ -279,9 +280,11 @@ async def test_what_is_no_refresh_token_is_unauthorized(token: str) -> None:
 
 # describe the cookie of web pages
 
+OURS = {"web_origins": (ORIGIN,)}
+
 
 async def test_a_web_page_gets_its_refresh_token_as_a_cookie_that_no_script_reads() -> None:
-    someone = await Person.of(World())
+    someone = await Person.of(World(identity=OURS))
     response = await someone.try_login(cookie=True, headers={"Origin": ORIGIN})
     tokens, cookie = await data_of(response), response.headers["Set-Cookie"]
     assert set(tokens) == {"access_token", "token_type", "expires_in"}
@@ -300,7 +303,7 @@ async def test_a_web_page_gets_its_refresh_token_as_a_cookie_that_no_script_read
     [None, "", "null", "https://evil.example", f"{ORIGIN}.evil.example", "http://[", "http://"],
 )
 async def test_a_page_of_others_cannot_use_the_cookie(origin: str | None) -> None:
-    someone = await Person.of(World())
+    someone = await Person.of(World(identity=OURS))
     response = await someone.try_login(cookie=True, headers={"Origin": ORIGIN})
     client = someone.world.app().test_client(use_cookies=False)
     said = {} if origin is None else {"Origin": origin}
@@ -310,15 +313,35 @@ async def test_a_page_of_others_cannot_use_the_cookie(origin: str | None) -> Non
     login = await someone.try_login(cookie=True, headers=said)
     assert await error_of(login) == (403, "forbidden")
 
-    headers["Origin"] = "http://localhost"  # the API's own host
-    assert (await client.post(f"{AUTH}/refresh", json={}, headers=headers)).status_code == 200
+
+async def test_each_origin_has_a_cookie_of_its_own() -> None:
+    """Two apps on one host, each with somebody else signed in: a browser sends both cookies."""
+    someone = await Person.of(World(identity=OURS))
+    own_host = "http://localhost"
+    one = await someone.try_login(cookie=True, headers={"Origin": ORIGIN})
+    other = await someone.try_login(cookie=True, headers={"Origin": own_host})
+    client = someone.world.app().test_client(use_cookies=False)
+
+    only_one = {"Cookie": cookie_of(one), "Origin": own_host}
+    refused = await client.post(f"{AUTH}/refresh", json={}, headers=only_one)
+    assert await error_of(refused) == UNAUTHORIZED
+
+    both = f"{cookie_of(one)}; {cookie_of(other)}"
+    for origin in (ORIGIN, own_host):
+        headers = {"Cookie": both, "Origin": origin}
+        response = await client.post(f"{AUTH}/refresh", json={}, headers=headers)
+        assert response.status_code == 200
+        mine = one if origin == ORIGIN else other
+        assert cookie_of(response).partition("=")[0] == cookie_of(mine).partition("=")[0]
 
 
 async def test_behind_tls_the_cookie_has_the_prefix_that_http_cannot_set() -> None:
-    world = World(http={"public_url": "https://pix.example"})
+    world = World(http={"public_url": "https://pix.example"}, identity=OURS)
     someone = await Person.of(world)
     response = await someone.try_login(cookie=True, headers={"Origin": ORIGIN})
-    assert response.headers["Set-Cookie"].startswith("__Secure-fluxiq-refresh=rt_")
+    name, _, token = cookie_of(response).partition("=")
+    assert name.startswith("__Secure-fluxiq-refresh-")
+    assert token.startswith("rt_")
     plain = await someone.try_login(cookie=True, headers={"Origin": "http://localhost"})
     assert await error_of(plain) == (403, "forbidden")
     secure = await someone.try_login(cookie=True, headers={"Origin": "https://localhost"})
@@ -331,6 +354,15 @@ async def test_without_token_and_cookie_there_is_nothing_to_refresh() -> None:
 
 
 # describe one's own sessions
+
+
+async def test_everybody_may_see_who_they_are_whatever_their_role() -> None:
+    someone = await Person.of(World(), role=Role.OPERATOR)
+    await someone.log_in()
+    me = await data_of(await someone.get(f"{AUTH}/me"))
+    assert (me["id"], me["role"], me["totp"]) == (someone.user_id, "operator", False)
+    assert me["document"] == "***.***.247-**"
+    assert await error_of(await someone.get(f"/api/v1/users/{me['id']}")) == (403, "forbidden")
 
 
 async def test_sessions_are_listed_and_ended_one_by_one() -> None:

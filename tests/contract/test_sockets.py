@@ -1,8 +1,6 @@
 """The Window: a merchant's events over a websocket, on a real socket."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -11,35 +9,16 @@ import trio
 from trio_websocket import (
     ConnectionClosed,
     WebSocketConnection,
-    open_websocket_url,
 )
 
 from fluxiq.api.hub import Topic
 from fluxiq.api.live_client import GOING_AWAY, Refetch
 from fluxiq.api.v1 import sockets
-from tests.support.api_twin import ISPB, Served, World, bearer, serving
+from tests.support.api_twin import ISPB, World, bearer, serving
+from tests.support.window import refused_window, said, window
 
 EVENT = b'{"id":"evt_1","type":"pix.charge.paid"}'
 READY = {"type": "ready", "topics": ["payments"], "sequence": 0}
-
-
-@asynccontextmanager
-async def window(
-    served: Served, key: str | None = None, query: str = ""
-) -> AsyncIterator[WebSocketConnection]:
-    url = f"ws://{served.host}:{served.port}/api/v1/ws{query}"
-    headers = [] if key is None else [(b"Authorization", f"Bearer {key}".encode())]
-    async with open_websocket_url(url, extra_headers=headers) as socket:
-        try:
-            yield socket
-        finally:
-            # trio-websocket leaves its own socket open where the server closed first.
-            await socket._stream.aclose()
-
-
-async def said(socket: WebSocketConnection) -> Any:
-    with trio.fail_after(10):
-        return json.loads(await socket.get_message())
 
 
 async def happen(world: World, merchant_id: str | None = None, *, lost: bool = False) -> int:
@@ -95,16 +74,8 @@ async def test_a_header_without_the_permission_is_rejected_in_the_envelope(
     permissions: list[str],
 ) -> None:
     world = World()
-    upgrade = {
-        "Upgrade": "websocket",
-        "Connection": "Upgrade",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-    }
-    async with serving(world) as served, httpx.AsyncClient() as client:
-        response = await client.get(
-            f"{served.url}{sockets.PATH}", headers=bearer(world.key(*permissions), **upgrade)
-        )
+    async with serving(world) as served:
+        response = await refused_window(served, world.key(*permissions))
     assert response.status_code == 403
     assert response.json()["error"]["code"] == "forbidden"
     assert response.json()["meta"]["request_id"] == response.headers["X-Request-Id"]

@@ -1,43 +1,27 @@
 """The Window for people: open as long as their session lives and their token is good."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from msgspec.structs import replace
-from trio_websocket import ConnectionClosed, WebSocketConnection, open_websocket_url
+from trio_websocket import ConnectionClosed, WebSocketConnection
 
+from fluxiq.api.hub import Topic
 from fluxiq.api.key_watch import close_dead_windows
 from fluxiq.api.v1 import sockets
+from fluxiq.services.messages.live import LiveDataTold
 from tests.support.api_people import AUTH, OTHER_CPF, Person
-from tests.support.api_twin import OPENED, Served, World, serving
+from tests.support.api_twin import OPENED, World, serving
+from tests.support.window import refused_window, said, window
 
 
 @pytest.fixture(autouse=True)
 def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sockets, "RECHECK_SECONDS", 0.02)
-
-
-@asynccontextmanager
-async def window(served: Served, token: str) -> AsyncIterator[WebSocketConnection]:
-    url = f"ws://{served.host}:{served.port}{sockets.PATH}"
-    async with open_websocket_url(
-        url, extra_headers=[(b"Authorization", f"Bearer {token}".encode())]
-    ) as socket:
-        try:
-            yield socket
-        finally:
-            # trio-websocket leaves its own socket open where the server closed first.
-            await socket._stream.aclose()
-
-
-async def said(socket: WebSocketConnection) -> Any:
-    with trio.fail_after(10):
-        return json.loads(await socket.get_message())
 
 
 async def closed(socket: WebSocketConnection) -> int:
@@ -149,6 +133,17 @@ async def test_bad_weather_closes_no_window() -> None:
 async def test_people_of_the_institution_have_no_merchants_window() -> None:
     world = World()
     chief = await logged_in(world, merchant_id=None)
-    async with serving(world) as served, window(served, chief.tokens["access_token"]) as socket:
-        assert (await said(socket))["error"]["code"] == "forbidden"
-        assert await closed(socket) == sockets.UNAUTHORIZED_CODE
+    async with serving(world) as served:
+        answer = await refused_window(served, chief.tokens["access_token"])
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
+
+
+async def test_people_of_the_institution_hear_of_its_live_data() -> None:
+    world = World()
+    chief = await logged_in(world, merchant_id=None)
+    token = chief.tokens["access_token"]
+    async with serving(world) as served, window(served, token, "?topics=live_data") as socket:
+        await said(socket)
+        told = LiveDataTold(kind="flag", data=msgspec.Raw(b'{"name":"x"}'))
+        assert await world.hub.tell_everybody(world.tenant.ispb, Topic.LIVE_DATA, told) == 1
+        assert (await said(socket))["data"] == {"name": "x"}

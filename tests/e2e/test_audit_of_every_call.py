@@ -15,7 +15,7 @@ import trio
 
 from actors.start import Running
 from fluxiq.api.v1 import ENDPOINTS
-from fluxiq.commands.demo_data import demo_logins
+from fluxiq.commands.demo_data import Person, demo_logins
 from fluxiq.couriers.sink import serve_sink
 from fluxiq.domain.roles import Role
 from fluxiq.domain.totp import code_of, step_at
@@ -32,6 +32,8 @@ Json = dict[str, Any]
 UNCHANGING: Final = {
     "POST /api/v1/pix/qrcode": "writes nothing down: a code is its own record",
     "POST /api/v1/pix/qrcode/parse": "only reads what it is sent",
+    "POST /api/v1/operations/ledger/verifications": "looks at the books, and keeps what it saw",
+    "POST /api/v1/operations/audit/verifications": "looks at the trail, and keeps what it saw",
 }
 
 
@@ -42,18 +44,30 @@ class Day:
         self.http, self.running = http, running
         self.tenant = running.platform.tenants.get(ISPB)
         self.merchant, self.account, self.pix_key = "", "", ""
+        self.chief: Person | None = None  # the owner of the institution
         self.calls: dict[str, str] = {}
 
     async def call(
-        self, method: str, template: str, body: Any = None, token: str = "", **path: str
+        self,
+        method: str,
+        template: str,
+        body: Any = None,
+        token: str = "",
+        *,
+        refused: str = "",
+        **path: str,
     ) -> Any:
-        """The `data` of the answer."""
+        """The `data` of the answer; where it is `refused` by this code there is none."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         response = await self.http.request(
             method, template.format(**path), json=body, headers=headers
         )
-        assert response.is_success, f"{method} {template}: {response.status_code} {response.text}"
+        said = f"{method} {template}: {response.status_code} {response.text}"
         self.calls[f"{method} /api/v1{template}"] = response.headers["X-Request-Id"]
+        if refused:
+            assert response.json()["error"]["code"] == refused, said
+            return None
+        assert response.is_success, said
         return response.json()["data"] if response.content else None
 
     async def actions(self) -> dict[str, set[str]]:
@@ -73,7 +87,7 @@ class Day:
 @asynccontextmanager
 async def open_day() -> AsyncIterator[Day]:
     async with platform_here() as running:
-        await demo_logins(running.platform)
+        logins = await demo_logins(running.platform)
         enrolled = await enroll_merchant(
             running.platform.tenants.get(ISPB),
             name="Armazem Central",
@@ -90,6 +104,7 @@ async def open_day() -> AsyncIterator[Day]:
             day = Day(http, running)
             day.merchant, day.account = enrolled.merchant.id, enrolled.account.id
             day.pix_key = enrolled.pix_keys[0]
+            [day.chief] = [one.chief for one in logins if one.ispb == ISPB]
             yield day
 
 
@@ -102,6 +117,7 @@ async def test_every_call_that_changes_something_is_on_the_trail() -> None:
         await _webhooks(day)
         await _people(day)
         await _live_data(day)
+        await _operations(day)
         actions = await day.actions()
 
     changing = {
@@ -141,6 +157,7 @@ async def _charges_and_payouts(day: Day, end_to_end_id: str) -> None:
     await day.call("POST", "/pix/payouts", order | {"idempotency_key": "now"})
     line = order | {"idempotency_key": "in a batch"}
     await day.call("POST", "/pix/payouts/batch", {"payouts": [line]})
+    await _batches(day)
     tomorrow = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
     later = await day.http.post(
         "/pix/payouts", json=order | {"idempotency_key": "later", "scheduled_for": tomorrow}
@@ -151,6 +168,20 @@ async def _charges_and_payouts(day: Day, end_to_end_id: str) -> None:
         "/pix/refunds",
         {"end_to_end_id": end_to_end_id, "amount": 1_00, "idempotency_key": "back"},
     )
+
+
+async def _batches(day: Day) -> None:
+    """One released by somebody else, one rejected."""
+    body = {"name": "suppliers", "lines": [
+        {"amount": 5_00, "recipient": {"pix_key": "confirmed@simulator.example"}},
+    ]}  # fmt: skip
+    checker = await _key(day, "releases", ["payout_batches:release", "pix:write"])
+    for decision, said in (("release", None), ("reject", {"reason": "a test"})):
+        made = await day.call("POST", "/pix/payout-batches", body)
+        await day.call(
+            "POST", f"/pix/payout-batches/{{payout_batch_id}}/{decision}", said,
+            token=checker["key"], payout_batch_id=made["id"],
+        )  # fmt: skip
 
 
 async def _fraud(day: Day, end_to_end_id: str) -> None:
@@ -189,6 +220,14 @@ async def _accounts(day: Day) -> None:
             "POST", f"/transfers/{{transfer_id}}/{decision}",
             token=checker["key"], transfer_id=asked["id"],
         )  # fmt: skip
+    reserve = await day.call(
+        "POST", "/accounts", {"name": "Settled", "product_id": "prod_pix_settlement"}
+    )
+    schedule = {
+        "enabled": True, "time": "23:30", "source_account_id": day.account,
+        "destination_account_id": reserve["id"],
+    }  # fmt: skip
+    await day.call("PUT", "/settlements/schedule", schedule)
     path = {"merchant_id": day.merchant, "key_id": checker["id"]}
     await day.call("POST", "/merchants/{merchant_id}/api-keys/{key_id}/rotate", {}, **path)
     await day.call("DELETE", "/merchants/{merchant_id}/api-keys/{key_id}", **path)
@@ -268,3 +307,85 @@ async def _people(day: Day) -> None:
 async def _live_data(day: Day) -> None:
     await day.call("PUT", "/rates/{pair}", {"rate": "5.12", "source": "a test"}, pair="USD-BRL")
     await day.call("PUT", "/flags/{name}", {"enabled": True}, name="a_flag")
+
+
+async def _operations(day: Day) -> None:
+    """By the institution's owner. A deed that comes to nothing is on the trail all the same: what
+    was asked is written down first. The branch takes the book of deeds in with the next seal.
+    """
+    assert day.chief is not None, "the demo has people"
+    login = {"document": day.chief.document, "password": day.chief.password, "ispb": ISPB}
+    tokens = (await day.http.post("/auth/login", json=login)).json()["data"]
+    why, token = {"reason": "a test"}, tokens["access_token"]
+
+    named = {"name": f"root/institutions/{ISPB}/schedules", **why}
+    await day.call("POST", "/operations/processes/{deed}", named, token, deed="restart")
+    level = {"level": "debug", "logger": "fluxiq.bus", "seconds": 1, **why}
+    await day.call("POST", "/operations/log-level", level, token, refused="refused")  # has no log
+    verb = {"arguments": {"on": False}, **why}
+    await day.call("POST", "/operations/verbs/{verb}", verb, token, verb="watch_hogs")
+    await day.call("POST", "/operations/ledger/verifications", {}, token)
+
+    breaker, decide = "/operations/ledger/breaker/{word}", "/operations/payments/{payout_id}/decide"
+    await day.call("POST", breaker, why, token, word="auto", refused="refused")
+    nobodys = {"refused": "payout_not_found", "payout_id": "pay_01KAP3Y8QCJZ0F0M3T2V9D8XKE"}
+    await day.call("POST", decide, {"outcome": "failed", **why}, token, **nobodys)
+    for decision in ("approve", "reject"):
+        await day.call(
+            "POST", f"/operations/approvals/{{approval_id}}/{decision}", why, token,
+            refused="approval_not_found", approval_id="apr_1",
+        )  # fmt: skip
+
+    for word in ("block", "unblock"):
+        account = f"/institution/accounts/{{account_id}}/{word}"
+        await day.call("POST", account, why, token, account_id=day.account)
+
+    await _rooms(day, token)
+
+    async def are_taken_in() -> bool:
+        asked = {request for call, request in day.calls.items() if call not in UNCHANGING}
+        return asked <= (await day.actions()).keys()
+
+    await eventually(are_taken_in)
+
+
+async def _rooms(day: Day, token: str) -> None:
+    """Every deed of the rooms; some of them of what is not there."""
+    why, kind = {"reason": "a test"}, {"kind": "retention.prune", "reason": "a test"}
+    end_to_end_id = fresh_end_to_end_id()
+    nowhere = {"providers": [{"name": "psp", "kind": "bacen_psp"}], "name": "Banco"}
+    hour = {"since": "2026-11-26T12:00:00Z", "until": "2026-11-26T13:00:00Z"}
+    merchant = {"name": "Padaria", "document": "00000000000191", "city": "Santos"}
+    paid, fraud = {"pix_key": day.pix_key, "amount": 5_00}, {"end_to_end_id": end_to_end_id}
+    deeds: dict[str, tuple[Json, str]] = {
+        "institutions": ({"ispb": "11111111", **nowhere, **why}, "institution_invalid"),
+        "institutions/{ispb}/merchants": ({**merchant, **why}, ""),
+        "institutions/{ispb}/resume": (why, ""),
+        "jobs/{job_id}/retry": (why, "job_not_found"),
+        "jobs/{job_id}/cancel": (why, "job_not_found"),
+        "job-board/pause": (kind, ""),
+        "job-board/resume": (kind, ""),
+        "dead-letters/replay": (why, ""),
+        "dead-letters/{dead_letter_id}/replay": (why, "dead_letter_not_found"),
+        "dead-letters/{dead_letter_id}/discard": (why, "dead_letter_not_found"),
+        "reconciliation/runs": (why, ""),
+        "reconciliation/differences/{difference_id}/resolve": (why, "difference_not_found"),
+        "webhooks/{webhook_id}/resend": ({**hour, **why}, "webhook_not_found"),
+        "sealing/rotate": (why, ""),
+        "retention/runs": (why, ""),
+        "audit/verifications": ({}, ""),
+        "simulator/pay": ({"br_code": "none", **why}, "simulator_refused"),
+        "simulator/pay-key": ({**paid, **why}, ""),
+        "simulator/frauds": ({**fraud, **why}, ""),
+        "simulator/statement-faults": (
+            {"id": end_to_end_id, "fault": "missing", **why}, "simulator_refused"
+        ),
+        # The last: then nobody of it is let in.
+        "institutions/{ispb}/suspend": (why, ""),
+    }  # fmt: skip
+    path = {
+        "ispb": ISPB, "job_id": "job_1", "dead_letter_id": "17", "difference_id": "17",
+        "webhook_id": "whk_1",
+    }  # fmt: skip
+    for name, (body, refused) in deeds.items():
+        await day.call("POST", f"/operations/{name}", body, token, refused=refused, **path)

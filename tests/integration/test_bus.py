@@ -82,6 +82,41 @@ class TestPublish:
         ]
 
 
+class TestLooking:
+    async def test_a_stream_says_what_it_keeps_and_under_which_subjects(
+        self, bus: Bus, stream: str
+    ) -> None:
+        empty = await bus.stream_state(stream)
+        assert empty is not None
+        assert (empty.messages, empty.last_sequence, empty.last_at) == (0, 0, None)
+        assert (empty.consumers, empty.bytes_max, empty.by_subject) == (1, None, {})
+
+        await publish_numbers(bus, stream, 3)
+        await bus.publish(f"{stream}.other", b"another's", "a")
+        state = await bus.stream_state(stream, f"{stream}.work")
+        assert state is not None
+        assert (state.messages, state.first_sequence, state.last_sequence) == (4, 1, 4)
+        assert state.bytes > 0
+        assert state.last_at is not None
+        assert state.by_subject == {f"{stream}.work": 3}
+
+    async def test_a_consumer_says_how_far_it_is(self, bus: Bus, stream: str) -> None:
+        await publish_numbers(bus, stream, 5)
+        first, *_ = await bus.fetch("worker", stream, 3, 0)
+        await bus.ack_many([first])
+        state = await bus.consumer_state(stream, "worker")
+        assert state is not None
+        assert (state.name, state.subject) == ("worker", f"{stream}.work")
+        assert (state.pending, state.unsettled, state.redelivered) == (2, 2, 0)
+        assert (state.delivered_sequence, state.settled_sequence) == (3, 1)
+        assert state.last_delivered_at is not None
+
+    async def test_what_is_not_there_is_none(self, bus: Bus, stream: str) -> None:
+        assert await bus.stream_state("NOWHERE") is None
+        assert await bus.consumer_state(stream, "nobody") is None
+        assert await bus.consumer_state("NOWHERE", "nobody") is None
+
+
 class TestFetch:
     async def test_brings_what_is_there_up_to_the_batch(self, bus: Bus, stream: str) -> None:
         await publish_numbers(bus, stream, 5)

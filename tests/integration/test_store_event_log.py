@@ -2,13 +2,15 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import trio
 
 from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.domain.records import Account
-from fluxiq.ports.event_log import Numbered, Unnumbered
+from fluxiq.ports import Page
+from fluxiq.ports.event_log import EventsWanted, Numbered, Unnumbered
 from fluxiq.ports.sealing import Place
 from fluxiq.stores.audit import PostgresAudit
 from fluxiq.stores.event_log import PostgresEventLog
@@ -139,3 +141,45 @@ async def test_a_note_on_the_trail_stays(opened: Opened) -> None:
         "live_data.rate_put",
     )
     assert line == {"actor": "key_1", "subject": "USD-BRL", "bytes": 32}
+
+
+class TestLookingBack:
+    """A merchant's own list, the last first."""
+
+    async def test_the_log_is_listed_by_type_and_time(self, opened: Opened) -> None:
+        events = await opened.happen(3)
+        await opened.log.number(events)
+        at = (await opened.log.after(MERCHANT, 0, 1))[0]
+        assert b"pix.charge.created" in at.body
+        created = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+        for wanted, numbers in (
+            (EventsWanted(), [3, 2, 1]),
+            (EventsWanted(type="pix.charge.created"), [3, 2, 1]),
+            (EventsWanted(type="pix.charge.*"), [3, 2, 1]),
+            (EventsWanted(type="pix.payout.*"), []),
+            (EventsWanted(since=created, until=created + timedelta(seconds=1)), [3, 2, 1]),
+            (EventsWanted(until=created), []),
+        ):
+            found, total = await opened.log.page(MERCHANT, wanted, Page(number=1, size=10))
+            assert [one.sequence for one in found] == numbers, wanted
+            assert total == len(numbers)
+
+    async def test_pages_are_of_the_whole_log(self, opened: Opened) -> None:
+        await opened.log.number(await opened.happen(5))
+        pages = [
+            await opened.log.page(MERCHANT, EventsWanted(), Page(number=number, size=2))
+            for number in (1, 2, 3, 4)
+        ]
+        assert [[one.sequence for one in found] for found, _ in pages] == [[5, 4], [3, 2], [1], []]
+        assert {total for _, total in pages} == {5}
+
+    async def test_one_event_is_its_merchants(self, opened: Opened) -> None:
+        [event, unnumbered] = await opened.happen(2)
+        await opened.log.number([event])
+        found = await opened.log.find(MERCHANT, event.event_id)
+        assert found is not None
+        assert found.sequence == 1
+        assert await opened.log.find(OTHER, event.event_id) is None
+        assert await opened.log.find(MERCHANT, unnumbered.event_id) is None
+        assert (await opened.log.page(OTHER, EventsWanted(), Page()))[1] == 0

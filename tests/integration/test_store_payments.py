@@ -8,7 +8,14 @@ import trio
 from msgspec.structs import replace
 
 from fluxiq.asyncio_host import AsyncioHost
-from fluxiq.domain.records import ApiKey, Charge, ChargeStatus, PayoutStage, ReceiptReason
+from fluxiq.domain.records import (
+    ApiKey,
+    Charge,
+    ChargeStatus,
+    PayoutStage,
+    ReceiptReason,
+    Room,
+)
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports import Differs, Fresh, Idempotency, Page, Replay, Running
 from fluxiq.ports.api_keys import KeyOpening, KeyRotation
@@ -34,10 +41,12 @@ from tests.support.store_records import (
     merchant,
     new_id,
     open_store,
+    outcome_archived,
     payout,
     payout_opening,
     receipt,
     receipt_archived,
+    step,
 )
 
 OTHER = "mch_00000000000000000000000002"
@@ -132,6 +141,38 @@ class TestLists:
             listed = await house.payments.list_payouts(MERCHANT, wanted, ALL)
             assert (ids(listed), listed[1]) == ([one.id for one in found], len(found)), wanted
         assert ids(await house.payments.list_payouts(OTHER, PayoutsWanted(), ALL)) == []
+
+    async def test_payouts_without_an_end_come_with_what_the_gate_did_last(
+        self, house: House
+    ) -> None:
+        silent, accepted, young, ended = made = [
+            payout(created_at=at(seconds)) for seconds in (50, 10, 90, 20)
+        ]
+        await house.payments.open_payouts([payout_opening(one) for one in made])
+        await house.payments.settle_holds([hold_settled(one) for one in made])
+        stages = (PayoutStage.IN_DOUBT, PayoutStage.SENT, PayoutStage.SENT)
+        said = ("send in_doubt", "send not_found", "send accepted")
+        sent = [
+            replace(one, stage=stage, updated_at=at(91))
+            for one, stage in zip((silent, accepted, young), stages, strict=True)
+        ]
+        gates = [
+            step(one.end_to_end_id, Room.GATE, 91, detail)
+            for one, detail in zip(sent, said, strict=True)
+        ]
+        again = step(accepted.end_to_end_id, Room.GATE, 95, "ask accepted")
+        await house.store.mark_sent(sent, [*gates, again])
+        await house.store.archive_outcomes([outcome_archived(ended, PayoutStage.CONFIRMED)])
+
+        found, total = await house.payments.payouts_in_doubt(at(60), ALL)
+        assert [(one.id, one.stage, one.tried, one.answered) for one in found] == [
+            (accepted.id, PayoutStage.SENT, "ask", "accepted"),
+            (silent.id, PayoutStage.IN_DOUBT, "send", None),
+        ]
+        assert (found[0].amount, found[0].end_to_end_id) == (900, accepted.end_to_end_id)
+        assert total == 2
+        second = Page(number=2, size=1)
+        assert ids(await house.payments.payouts_in_doubt(at(60), second)) == [silent.id]
 
     @pytest.mark.parametrize("table", ["charges", "payouts"])
     async def test_a_page_is_read_in_the_order_of_an_index(self, house: House, table: str) -> None:

@@ -309,6 +309,8 @@ async def test_what_was_received_is_found_with_its_transfer(house: House) -> Non
 
     assert await house.refunds.find_receipt(arrived.end_to_end_id) == arrived
     assert await house.refunds.find_receipt("E1") is None
+    assert await house.refunds.receipt_named(arrived.id) == arrived
+    assert await house.refunds.receipt_named("pay_1") is None
 
 
 # The ledger's limit

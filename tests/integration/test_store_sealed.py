@@ -500,7 +500,8 @@ async def test_an_institution_s_role_rewrites_no_receipt_but_its_seal(house: Liv
             AND privilege_type = 'UPDATE' AND grantee = current_user
         """,
     )
-    assert [one["column_name"] for one in rights] == ["payer"]
+    # The blind index is filled in for receipts from before it.
+    assert {one["column_name"] for one in rights} == {"payer", "payer_index"}
     for table in ("sealing_keys", "sealing_state"):
         query = "SELECT has_table_privilege($1, 'DELETE') AS may"
         assert await fetch(house.postgres, query, table) == [{"may": False}]

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 import trio
+from msgspec.structs import replace
 
 from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.domain.records import Delivery, DisabledReason, Event, Room, WebhookEndpoint
@@ -405,6 +406,30 @@ async def test_a_disabled_endpoint_is_on_the_audit_trail_and_told_to_the_others(
     assert [tuple(one.values()) for one in lines] == [
         (MERCHANT, "webhook.created", ""),
         ("platform", "webhook.disabled", "gone"),
+    ]
+
+
+async def test_what_an_operator_sends_again_is_on_the_trail_as_his_with_his_reason(
+    postgres_webhooks: tuple[PostgresWebhooks, Postgres],
+) -> None:
+    webhooks, postgres = postgres_webhooks
+    hook = await added(webhooks)
+    await owed(webhooks, hook, 0)
+    await webhooks.finish_deliveries(
+        [attempt(one, 2) for one in await claim(webhooks, hook, 1)], []
+    )
+
+    by_operator = replace(asked(3), actor="operator", reason="their server is back")
+    wanted = DeliveriesWanted(status=DeliveryStatus.FAILED, since=at(0), until=at(9))
+    assert await webhooks.redeliver_range(hook.id, wanted, by_operator, respond) == Redelivered(
+        scheduled=1
+    )
+    lines = await fetch(
+        postgres,
+        "SELECT actor, merchant_id, note FROM audit_trail WHERE action = 'webhook.redelivered'",
+    )
+    assert [tuple(one.values()) for one in lines] == [
+        ("operator", MERCHANT, "1 deliveries: their server is back")
     ]
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from actors.admin.desk import Desk, Peer
+from actors.admin.askers import Peer
+from actors.admin.desk import Desk
 from actors.admin.verbs import Hooks
 from fluxiq.admin.protocol import VERSION, Question
 from fluxiq.errors import Refused

@@ -15,7 +15,7 @@ AUTH = "/api/v1/auth"
 PASSWORD = "três pratos de trigo para três tigres"
 CPF = "529.982.247-25"
 OTHER_CPF = "390.533.447-05"
-ORIGIN = "http://localhost:3000"  # a page of ours, by the embedded profile
+ORIGIN = "http://localhost:3000"  # a page of ours, where `[identity] web_origins` has it
 
 
 class Person:

@@ -36,6 +36,7 @@ from fluxiq.domain.records import (
     NoticeKind,
     Payout,
     PixKey,
+    Receipt,
     Recipient,
     Step,
     Transfer,
@@ -73,21 +74,33 @@ from tests.support.memory_admission import MemoryAdmission
 from tests.support.memory_audit import KEY, MemoryAuditChain
 from tests.support.memory_backlogs import MemoryBacklogs
 from tests.support.memory_dead_letters import MemoryDeadLetters, no_holds
+from tests.support.memory_endpoint_standings import MemoryEndpointStandings
 from tests.support.memory_infractions import no_infractions
 from tests.support.memory_jobs import MemoryJobs, MemoryRemovals, MemoryUpkeep
 from tests.support.memory_limits import MemoryLimitRows, MemoryLimits
 from tests.support.memory_live import MemoryAudit, MemoryEventLog, MemoryNotices, MemoryTables
 from tests.support.memory_med import MemoryMed
+from tests.support.memory_overview import (
+    MemoryCustomers,
+    MemoryPayers,
+    MemoryPaymentSearch,
+    MemoryStatistics,
+    Tables,
+)
 from tests.support.memory_payments import MemoryApiKeys
+from tests.support.memory_payout_batches import MemoryPayoutBatches
 from tests.support.memory_people import MemoryPeople
 from tests.support.memory_reconciliation import MemoryReconciliation
 from tests.support.memory_refunds import MemoryRefunds
+from tests.support.memory_request_log import MemoryRequestLog
 from tests.support.memory_scheduled import MemoryScheduled
 from tests.support.memory_sealing import sealing_desk
+from tests.support.memory_settlements import MemorySettlements
 from tests.support.memory_transfers import MemoryTransfers
 from tests.support.memory_users import MemoryUsers, access_tokens, cheap
 from tests.support.memory_webhooks import MemoryAddresses, MemoryWebhooks
 from tests.support.seals import keyring
+from tests.support.twin_desk import TwinDesk
 from tests.support.twin_payments import TwinPayments
 
 ISPB = "12345678"
@@ -403,10 +416,18 @@ class Served:
 
 
 class World:
-    """One institution behind the real API. Keywords replace settings of `[http]` and `[limits]`."""
+    """One institution behind the real API. Keywords replace settings of `[http]`, `[identity]` and
+    `[limits]`.
+    """
 
-    def __init__(self, *, http: Mapping[str, Any] | None = None, **limits: int) -> None:
-        self.settings = _settings(http or {}, limits)
+    def __init__(
+        self,
+        *,
+        http: Mapping[str, Any] | None = None,
+        identity: Mapping[str, Any] | None = None,
+        **limits: int,
+    ) -> None:
+        self.settings = _settings(http or {}, identity or {}, limits)
         self.clock, self.ids, self.metrics = TwinClock(), TwinIds(), Metrics(process=False)
         self.store, self.ledger, self.cache = TwinStore(), TwinLedger(), TwinCache()
         self.jobs = MemoryJobs()
@@ -414,8 +435,26 @@ class World:
         self.statements = MemoryStatements(
             ISPB, ModelLedger(1), MemoryStore(ISPB, ModelLedger(1)), self.transfers
         )
+        self.request_log = MemoryRequestLog()
+        self.settlements = MemorySettlements(self.transfers, self.store.accounts.__getitem__)
         self.payments = TwinPayments(self.store)
+        self.payout_batches = MemoryPayoutBatches(self.jobs, self.store.payouts)
         self.users = MemoryUsers(self.store.merchants)
+        self.receipts: dict[str, Receipt] = {}  # by end-to-end id
+        overview = Tables(
+            merchants=self.store.merchants,
+            accounts=self.store.accounts,
+            api_keys=self.store.keys,
+            users=self.users.people,
+            charges=self.store.charges,
+            payouts=self.store.payouts,
+            receipts=self.receipts,
+            transfers=self.transfers.rows,
+        )
+        self.payment_search = MemoryPaymentSearch(overview)
+        self.payers, self.customers = MemoryPayers(overview), MemoryCustomers(overview)
+        self.waiting = (0, 0)  # dead letters, differences
+        self.statistics = MemoryStatistics(overview, lambda: self.waiting)
         self.relay, self.couriers = TwinBell(), TwinBell()
         self.events, self.audit = MemoryEventLog(), MemoryAudit()
         self.audit_chain = MemoryAuditChain()
@@ -424,6 +463,7 @@ class World:
         self.admission = MemoryAdmission()
         self.hub = Hub(self.metrics.connections, queue_size=4, clients_max=2)
         self.pings: dict[str, Any] = {}
+        self.desk = TwinDesk()
         self.tenant = self._tenant()
         self.tenants = TwinTenants({ISPB: self.tenant})
         self.merchant_id = self.enroll("Padaria do Bairro", "padaria@example.com")
@@ -437,6 +477,7 @@ class World:
             clock=self.clock,
             ids=self.ids,
             metrics=self.metrics,
+            operations=self.desk,
         )
 
     def enroll(self, name: str, pix_key: str) -> str:
@@ -502,6 +543,12 @@ class World:
             statements=self.statements,
             transfers=self.transfers,
             payments=self.payments,
+            payout_batches=self.payout_batches,
+            settlements=self.settlements,
+            payment_search=self.payment_search,
+            payers=self.payers,
+            customers=self.customers,
+            statistics=self.statistics,
             med=MemoryMed(
                 MemoryStore(ISPB, ModelLedger(1)), MemoryRefunds(MemoryStore(ISPB, ModelLedger(1)))
             ),
@@ -528,10 +575,12 @@ class World:
             dead_letters=MemoryDeadLetters(MemoryStore(ISPB, ModelLedger(1))),
             holds=no_holds(),
             backlogs=MemoryBacklogs(self.webhooks, list),
+            endpoint_standings=MemoryEndpointStandings(self.webhooks),
             workers=TwinBell(),  # type: ignore[arg-type]
             cache=self.cache,
             kept_answers=KeptAnswers(self.cache, b"pepper", trio.current_time),
             live_data=RedisLiveData(self.tables, self.clock, trio.current_time, self.notices),
+            request_log=self.request_log,
             audit=self.audit,
             audit_chain=self.audit_chain,
             audit_key=KEY,
@@ -585,12 +634,14 @@ def sign(body: bytes) -> str:
     return hmac.new(SIGNING_SECRET, body, hashlib.sha256).hexdigest()
 
 
-def _settings(http: Mapping[str, Any], limits: Mapping[str, int]) -> config.Settings:
+def _settings(
+    http: Mapping[str, Any], identity: Mapping[str, Any], limits: Mapping[str, int]
+) -> config.Settings:
     loaded = config.load({})
     defaults = {"port": 0, "body_bytes_max": 4096}
     return msgspec.structs.replace(
         loaded,
-        identity=cheap(loaded.identity),
+        identity=msgspec.structs.replace(cheap(loaded.identity), **identity),
         http=msgspec.structs.replace(loaded.http, **(defaults | dict(http))),
         limits=msgspec.structs.replace(loaded.limits, **limits),
     )

@@ -56,6 +56,7 @@ def environment(data_dir: Path, changed: Mapping[str, str] | None = None) -> dic
         "FLUXIQ_DATA_DIR": str(data_dir),
         "FLUXIQ_HTTP__PORT": "0",
         "FLUXIQ_SIMULATOR__PORT": "0",
+        "FLUXIQ_WEB__ENABLED": "false",
         "FLUXIQ_LOG__FORMAT": "json",
         **(changed or {}),
     }

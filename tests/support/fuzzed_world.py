@@ -16,6 +16,8 @@ from fluxiq.api.app import create_app
 from fluxiq.api.contract import known_permissions
 from fluxiq.api.hub import Hub
 from fluxiq.api.server import serve
+from fluxiq.errors import Refused
+from fluxiq.ports.operations import Operator
 from fluxiq.settings import Settings
 from fluxiq.telemetry.metrics import Metrics
 from tests.support.api_twin import TwinTenants
@@ -23,6 +25,7 @@ from tests.support.api_world import ApiWorld
 from tests.support.memory_users import add_person
 from tests.support.memory_world import ISPB, LINK
 from tests.support.served_world import Told, run_in_thread
+from tests.support.twin_desk import TwinDesk
 
 BODY_BYTES_MAX: Final = 1_000_000  # more than is ever drawn: another test is about its limit
 UNCOUNTED: Final = 1_000_000_000
@@ -31,12 +34,13 @@ FUNDS: Final = 1_000_000_00
 
 @dataclass(frozen=True)
 class Fuzzed:
-    """Where it is served, a key that may do everything, ids of what is there, and what an owner
-    says to log in.
+    """Where it is served, a key that may do everything, the token of an owner of the institution's
+    own people, ids of what is there, and what an owner says to log in.
     """
 
     url: str
     key: str
+    chief: str
     ids: dict[str, str]
     owner: dict[str, str]
 
@@ -56,18 +60,25 @@ async def _serve(told: Told[Fuzzed]) -> None:
     hub, app = _app(api, settings)
     twin = api.world
     owner = {"document": "52998224725", "password": "um tigre, dois tigres"}
-    # Whom the fuzz names, and changes: not the one who logs in.
-    _, user = [
+    chief = {**owner, "document": "11144477735", "ispb": ISPB}
+    # Whom the fuzz names, and changes: not those who log in.
+    _, user, _ = [
         await add_person(
             twin.users,
             twin.tenant.passwords,
             document,
             owner["password"],
             twin.clock.now(),
-            merchant_id=twin.merchant_id,
+            merchant_id=merchant_id,
         )
-        for document in (owner["document"], "39053344705")
+        for document, merchant_id in (
+            (owner["document"], twin.merchant_id),
+            ("39053344705", twin.merchant_id),
+            (chief["document"], None),
+        )
     ]
+    logged_in = await app.test_client().post("/api/v1/auth/login", json=chief)
+    token = (await logged_in.get_json())["data"]["access_token"]
     ids = {
         "user_id": user.id,
         "ispb": ISPB,
@@ -81,7 +92,8 @@ async def _serve(told: Told[Fuzzed]) -> None:
                 app, settings.http, on_stopping=hub.close, task_status=task_status
             )
         )
-        told(Fuzzed(f"http://{host}:{port}", api.key("*", *known_permissions()), ids, owner))
+        key = api.key("*", *known_permissions())
+        told(Fuzzed(f"http://{host}:{port}", key, token, ids, owner))
 
 
 def _app(api: ApiWorld, settings: Settings) -> tuple[Hub, QuartTrio]:
@@ -95,8 +107,17 @@ def _app(api: ApiWorld, settings: Settings) -> tuple[Hub, QuartTrio]:
         clock=api.world.clock,
         ids=api.world.ids,
         metrics=metrics,
+        operations=ClosedDesk(),
     )
     return hub, app
+
+
+class ClosedDesk(TwinDesk):
+    """Nobody is let near the running system: what is asked well is refused, as it may always be."""
+
+    async def look(self, operator: Operator, verb: str, /, **arguments: Any) -> Any:
+        await trio.lowlevel.checkpoint()
+        raise Refused("not_an_operator", f"{verb}: not for {operator.ispb}")
 
 
 def _uncounted(settings: Settings) -> Settings:

@@ -156,6 +156,7 @@ async def platform_here() -> AsyncIterator[Running]:
                 "FLUXIQ_DATA_DIR": str(folder / "data"),
                 "FLUXIQ_HTTP__PORT": "0",
                 "FLUXIQ_SIMULATOR__PORT": "0",
+                "FLUXIQ_WEB__ENABLED": "false",
             }
         )
         async with open_platform(settings) as running:

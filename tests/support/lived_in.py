@@ -8,14 +8,22 @@ from typing import Any
 import msgspec
 
 from fluxiq.domain.med import MedReason, MedReport, MedStage
+from fluxiq.domain.payout_batch import (
+    BatchStatus,
+    Instruction,
+    NumberedInstruction,
+    PayoutBatch,
+)
 from fluxiq.domain.records import Person, Recipient
 from fluxiq.ports import Idempotency
 from fluxiq.ports.accounts import AccountOpening
 from fluxiq.ports.med import MedOpening
+from fluxiq.ports.payout_batches import BatchOpening
 from fluxiq.ports.sealing import Place, Sealer
 from fluxiq.ports.webhooks import Asked
 from fluxiq.stores.account_changes import PostgresAccounts
 from fluxiq.stores.med import PostgresMed
+from fluxiq.stores.payout_batches import PostgresPayoutBatches
 from fluxiq.stores.pool import Postgres
 from fluxiq.stores.store import PostgresStore
 from fluxiq.stores.webhooks import PostgresWebhooks
@@ -116,6 +124,8 @@ async def live_in(postgres: Postgres, sealer: Sealer) -> None:
         MedOpening(report=_report(received.end_to_end_id), idempotency=None)
     )
 
+    await PostgresPayoutBatches(*parts).open(_batch(said))
+
     webhooks, asked = PostgresWebhooks(*parts), Asked(merchant_id=MERCHANT, at=NOW)
     hook = endpoint(secret=SECRET, previous_secret=OLD_SECRET, previous_secret_until=NOW)
     await webhooks.add_endpoint(hook, asked, 10)
@@ -141,6 +151,29 @@ async def dumped(postgres: Postgres) -> dict[str, bytes]:
 
 def _as_bytes(value: Any) -> bytes:
     return value if isinstance(value, bytes) else repr(value).encode()
+
+
+def _batch(response: bytes) -> BatchOpening:
+    instruction = Instruction(amount=1_00, pix_key=PAYEE.pix_key, pix_key_type="EMAIL")
+    batch = PayoutBatch(
+        id=new_id("bat"),
+        merchant_id=MERCHANT,
+        account_id=ACCOUNT,
+        name="suppliers",
+        status=BatchStatus.AWAITING_RELEASE,
+        line_count=1,
+        amount=1_00,
+        created_by="key_1",
+        created_at=NOW,
+        updated_at=NOW,
+        expires_at=NOW,
+    )
+    return BatchOpening(
+        batch=batch,
+        lines=(NumberedInstruction(number=1, instruction=instruction),),
+        response=response,
+        idempotency=Idempotency(key="batches 1", digest=b"1"),
+    )
 
 
 def _report(end_to_end_id: str) -> MedReport:

@@ -61,7 +61,7 @@ class MemoryAccounts:
         found = [
             one
             for one in self._store.accounts.values()
-            if one.merchant_id == wanted.merchant_id
+            if wanted.merchant_id in {None, one.merchant_id}
             and wanted.status in {None, one.status}
             and wanted.product_id in {None, one.product_id}
         ]

@@ -1,12 +1,16 @@
 """In-memory twins of what live updates and live data stand on."""
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
+import msgspec
 import trio
 from msgspec import Struct
 
 from fluxiq.errors import Unavailable
-from fluxiq.ports.event_log import EventLog, Numbered, Unnumbered
+from fluxiq.ports import Page
+from fluxiq.ports.event_log import EventLog, EventsWanted, Numbered, Unnumbered
 from fluxiq.ports.live_data import Audit
 
 
@@ -42,6 +46,20 @@ class MemoryEventLog(EventLog):
         ]
         return found[:limit]
 
+    async def page(
+        self, merchant_id: str, wanted: EventsWanted, page: Page
+    ) -> tuple[list[Numbered], int]:
+        found = [one for one in await self.after(merchant_id, 0, sys.maxsize) if _fits(one, wanted)]
+        first = (page.number - 1) * page.size
+        return found[::-1][first : first + page.size], len(found)
+
+    async def find(self, merchant_id: str, event_id: str) -> Numbered | None:
+        await self._wait()
+        for number, known in self.numbers.get(merchant_id, {}).items():
+            if known == event_id and event_id in self.bodies:
+                return Numbered(number, self.bodies[event_id])
+        return None
+
     def _number(self, event: Unnumbered) -> int:
         own = self.numbers.setdefault(event.merchant_id, {})
         for number, event_id in own.items():
@@ -55,6 +73,21 @@ class MemoryEventLog(EventLog):
         self.asked += 1
         if self.away:
             raise Unavailable("postgres", "away in the test")
+
+
+class _Told(Struct):
+    type: str
+    created_at: datetime
+
+
+def _fits(event: Numbered, wanted: EventsWanted) -> bool:
+    told = msgspec.json.decode(event.body, type=_Told)
+    begins = (wanted.type or "*").removesuffix("*")
+    return (
+        (told.type == wanted.type or (wanted.type != begins and told.type.startswith(begins)))
+        and (wanted.since is None or told.created_at >= wanted.since)
+        and (wanted.until is None or told.created_at < wanted.until)
+    )
 
 
 class MemoryTables:

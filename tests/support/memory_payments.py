@@ -8,7 +8,15 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 import trio
 
-from fluxiq.domain.records import ApiKey, Charge, ChargeStatus, Payout
+from fluxiq.domain.records import (
+    ApiKey,
+    Charge,
+    ChargeStatus,
+    Payout,
+    PayoutStage,
+    Room,
+    Step,
+)
 from fluxiq.errors import Refused
 from fluxiq.ports import (
     Archived,
@@ -27,9 +35,11 @@ from fluxiq.ports.api_keys import KeyOpening, KeyRotation
 from fluxiq.ports.payments import (
     ChargeCancelling,
     ChargesWanted,
+    InDoubt,
     NotPending,
     PayoutsWanted,
 )
+from fluxiq.stores.in_doubt import tried_and_answered
 from tests.support.memory import MemoryStore
 from tests.support.memory_jobs import MemoryJobs
 
@@ -117,6 +127,10 @@ class MemoryPayments(PayoutBatches):
     ) -> tuple[list[Payout], int]:
         await trio.lowlevel.checkpoint()
         return payouts_page(self._store.payouts_by_id.values(), merchant_id, wanted, page)
+
+    async def payouts_in_doubt(self, before: datetime, page: Page) -> tuple[list[InDoubt], int]:
+        await trio.lowlevel.checkpoint()
+        return in_doubt_page(self._store.payouts_by_id.values(), self._store.steps, before, page)
 
 
 class MemoryApiKeys:
@@ -214,6 +228,41 @@ def charges_page(
         and _within(one.created_at, wanted)
     ]
     return _page(found, page)
+
+
+def in_doubt_page(
+    payouts: Iterable[Payout], steps: Sequence[Step], before: datetime, page: Page
+) -> tuple[list[InDoubt], int]:
+    """As the store's: the oldest first, each with its last step through the gate."""
+    gates = {one.end_to_end_id: one for one in steps if one.room is Room.GATE}
+    found = sorted(
+        (
+            one
+            for one in payouts
+            if one.stage is PayoutStage.IN_DOUBT
+            or (one.stage is PayoutStage.SENT and one.created_at < before)
+        ),
+        key=lambda one: (one.created_at, one.id),
+    )
+    first = (page.number - 1) * page.size
+    views = [_in_doubt(one, gates.get(one.end_to_end_id)) for one in found]
+    return views[first : first + page.size], len(found)
+
+
+def _in_doubt(payout: Payout, gate: Step | None) -> InDoubt:
+    tried, answered = tried_and_answered(None if gate is None else gate.detail)
+    return InDoubt(
+        id=payout.id,
+        merchant_id=payout.merchant_id,
+        account_id=payout.account_id,
+        end_to_end_id=payout.end_to_end_id,
+        amount=payout.amount,
+        stage=payout.stage,
+        created_at=payout.created_at,
+        tried=tried,
+        tried_at=None if gate is None else gate.left_at,
+        answered=answered,
+    )
 
 
 def payouts_page(

@@ -35,6 +35,10 @@ class MemoryRefunds:
         await trio.lowlevel.checkpoint()
         return self._store.receipts.get(end_to_end_id)
 
+    async def receipt_named(self, receipt_id: str) -> Receipt | None:
+        await trio.lowlevel.checkpoint()
+        return next((one for one in self._store.receipts.values() if one.id == receipt_id), None)
+
     async def open_refund(self, opening: RefundOpening) -> Opening:
         await trio.lowlevel.checkpoint()
         refund = opening.refund

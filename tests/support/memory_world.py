@@ -18,6 +18,8 @@ import trio
 
 from fluxiq import settings as config
 from fluxiq.cache.live_data import RedisLiveData
+from fluxiq.domain.dead_letter import LetterState
+from fluxiq.domain.difference import DifferenceState
 from fluxiq.domain.identifiers import IdPrefix, build_end_to_end_id, new_ulid
 from fluxiq.domain.infraction import InfractionStatus
 from fluxiq.domain.med import MedReason
@@ -58,11 +60,13 @@ from fluxiq.ports.limits import LimitRecords
 from fluxiq.ports.locations import LocationWanted
 from fluxiq.ports.med import MedReports
 from fluxiq.ports.payments import Payments
+from fluxiq.ports.payout_batches import PayoutBatches
 from fluxiq.ports.privacy import People
 from fluxiq.ports.reconciliation import Reconciliation
 from fluxiq.ports.refunds import Refunds
 from fluxiq.ports.scheduled import ScheduledPayouts
 from fluxiq.ports.sessions import Sessions
+from fluxiq.ports.settlements import Settlements
 from fluxiq.ports.transfers import Transfers
 from fluxiq.ports.upkeep import Upkeep
 from fluxiq.ports.users import Users
@@ -91,17 +95,28 @@ from tests.support.memory_audit import KEY as AUDIT_KEY
 from tests.support.memory_audit import MemoryAuditChain
 from tests.support.memory_backlogs import MemoryBacklogs
 from tests.support.memory_dead_letters import MemoryDeadLetters, MemoryHolds
+from tests.support.memory_endpoint_standings import MemoryEndpointStandings
 from tests.support.memory_infractions import MemoryFraudDesk, MemoryInfractions
 from tests.support.memory_jobs import MemoryJobs, MemoryRemovals, MemoryUpkeep
 from tests.support.memory_limits import MemoryLimits
 from tests.support.memory_live import MemoryAudit, MemoryEventLog, MemoryNotices, MemoryTables
 from tests.support.memory_med import MemoryMed
+from tests.support.memory_overview import (
+    MemoryCustomers,
+    MemoryPayers,
+    MemoryPaymentSearch,
+    MemoryStatistics,
+    Tables,
+)
 from tests.support.memory_payments import MemoryApiKeys, MemoryPayments
+from tests.support.memory_payout_batches import MemoryPayoutBatches
 from tests.support.memory_people import MemoryPeople
 from tests.support.memory_reconciliation import MemoryReconciliation
 from tests.support.memory_refunds import MemoryRefunds
+from tests.support.memory_request_log import MemoryRequestLog
 from tests.support.memory_scheduled import MemoryScheduled
 from tests.support.memory_sealing import sealing_desk
+from tests.support.memory_settlements import MemorySettlements
 from tests.support.memory_transfers import MemoryTransfers
 from tests.support.memory_users import MemoryUsers, access_tokens, cheap
 from tests.support.memory_webhooks import MemoryAddresses
@@ -115,6 +130,7 @@ OPENED = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SIGNED = {"x-signed-by": "the provider"}
 KEY = "somebody@example.com"
 
+_UNRESOLVED = {DifferenceState.OPEN, DifferenceState.HEALING}
 _OUTGOING = {
     "ledger.create_transfers",
     "provider.send",
@@ -435,13 +451,30 @@ class MemoryWorld:
         self.cache, self.provider = MemoryCache(), MemoryProvider()
         self.jobs, self.upkeep = MemoryJobs(), MemoryUpkeep(self.store)
         self.people = MemoryPeople()
+        self.request_log = MemoryRequestLog()
         self.removals = MemoryRemovals()
         self.reconciliation = MemoryReconciliation(self.store, self.refunds)
         self.scheduled = MemoryScheduled(self.store, self.jobs)
+        self.settlements = MemorySettlements(self.transfers, self.store.accounts.__getitem__)
+        self.payout_batches = MemoryPayoutBatches(self.jobs, self.store.payouts_by_id)
         self.med = MemoryMed(self.store, self.refunds)
         self.infractions = MemoryInfractions(self.store, self.med)
         self.dead_letters = MemoryDeadLetters(self.store)
         self.holds = MemoryHolds(self.store, self.refunds, self.dead_letters, self.ledger)
+        tables = Tables(
+            merchants=self.store.merchants,
+            accounts=self.store.accounts,
+            api_keys=self.store.api_keys,
+            users=self.users.people,
+            charges=self.store.charges,
+            payouts=self.store.payouts_by_id,
+            receipts=self.store.receipts,
+            refunds=self.refunds.by_id,
+            transfers=self.transfers.rows,
+        )
+        self.customers, self.payers = MemoryCustomers(tables), MemoryPayers(tables)
+        self.payment_search = MemoryPaymentSearch(tables)
+        self.statistics = MemoryStatistics(tables, self._waiting)
         self.relay, self.couriers, self.workers = MemoryBell(), MemoryBell(), MemoryBell()
         self.addresses, self.admission = MemoryAddresses(), MemoryAdmission()
         self.bus: list[OutboxEntry] = []
@@ -556,6 +589,13 @@ class MemoryWorld:
     def _entry(self, message: OutboxEntry) -> InboxEntry:
         return opened_entry(self.tenant, message.body, message.reference)
 
+    def _waiting(self) -> tuple[int, int]:
+        """Dead letters and differences that nobody has decided."""
+        letters = self.dead_letters.by_id.values()
+        rows = self.reconciliation.rows.values()
+        dead = sum(one.state is LetterState.DEAD for one in letters)
+        return dead, sum(one.state in _UNRESOLVED for one in rows)
+
     def _tenant(self, pix: Mapping[str, Any]) -> Tenant:
         loaded = config.load({})
         identity = cheap(loaded.identity)
@@ -573,6 +613,14 @@ class MemoryWorld:
             store=cast("Store", Faulty(self.store, "store", self.faults)),
             payments=cast(
                 "Payments", Faulty(MemoryPayments(self.store, self.jobs), "store", self.faults)
+            ),
+            payment_search=self.payment_search,
+            payers=self.payers,
+            customers=self.customers,
+            statistics=self.statistics,
+            settlements=cast("Settlements", Faulty(self.settlements, "settlements", self.faults)),
+            payout_batches=cast(
+                "PayoutBatches", Faulty(self.payout_batches, "batches", self.faults)
             ),
             med=cast("MedReports", Faulty(self.med, "med", self.faults)),
             infractions=cast("Infractions", Faulty(self.infractions, "infractions", self.faults)),
@@ -601,6 +649,7 @@ class MemoryWorld:
             backlogs=MemoryBacklogs(
                 self.store.webhooks, lambda: [one.due_at for one in self.store.outbox.values()]
             ),
+            endpoint_standings=MemoryEndpointStandings(self.store.webhooks),
             ledger=cast("Ledger", Faulty(self.ledger, "ledger", self.faults)),
             admission=self.admission,
             cache=cache,
@@ -608,6 +657,7 @@ class MemoryWorld:
             live_data=RedisLiveData(
                 MemoryTables(), self.clock, self.clock.monotonic, MemoryNotices()
             ),
+            request_log=self.request_log,
             audit=MemoryAudit(),
             audit_chain=MemoryAuditChain(),
             audit_key=AUDIT_KEY,

@@ -20,7 +20,7 @@ Made of `fluxiq/domain/roles.py` (what a role may) and of the endpoints (what ea
 every role and every scope at every endpoint (`tests/contract/test_permissions.py`).
 
 A caller without the permission gets 403 `forbidden`, which names it. *People* have a role, of their
-merchant or of the institution itself; what is a merchant's, the institution's people do not reach.
+merchant or of the institution itself, whose people see merchants under `/institution/` alone.
 *API keys* have scopes: any one of those named opens the endpoint, and they are always a merchant's.
 """
 
@@ -35,7 +35,8 @@ def page() -> str:
             *_roles(),
             "",
             f"`*` is everything but {_listed(sorted(RESERVED))}:",
-            "those are about all merchants of the institution, and are named where they are given.",
+            "those are about all merchants of the institution, and are named where they are given;",
+            "`institution:…` and `operations:…` are its own people's alone: no API key has them.",
             "",
             "## Endpoints",
             "",

@@ -32,6 +32,7 @@ class PlatformProcess:
             "FLUXIQ_DATA_DIR": str(data_dir),
             "FLUXIQ_HTTP__PORT": "0",
             "FLUXIQ_SIMULATOR__PORT": "0",
+            "FLUXIQ_WEB__ENABLED": "false",
             "FLUXIQ_LOG__FORMAT": "json",
             **(environ or {}),
         }

@@ -1,13 +1,25 @@
 """`ports.payments.Payments` behind the API's twin of a store."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import trio
 
 from fluxiq.domain.records import Charge, ChargeStatus, Payout
 from fluxiq.ports import Fresh, Opening, Page, Replay
-from fluxiq.ports.payments import ChargeCancelling, ChargesWanted, NotPending, PayoutsWanted
-from tests.support.memory_payments import PayoutBatches, charges_page, payouts_page
+from fluxiq.ports.payments import (
+    ChargeCancelling,
+    ChargesWanted,
+    InDoubt,
+    NotPending,
+    PayoutsWanted,
+)
+from tests.support.memory_payments import (
+    PayoutBatches,
+    charges_page,
+    in_doubt_page,
+    payouts_page,
+)
 
 if TYPE_CHECKING:
     from tests.support.api_twin import TwinStore
@@ -48,6 +60,10 @@ class TwinPayments(PayoutBatches):
     ) -> tuple[list[Payout], int]:
         await self._wait()
         return payouts_page(self._store.payouts.values(), merchant_id, wanted, page)
+
+    async def payouts_in_doubt(self, before: datetime, page: Page) -> tuple[list[InDoubt], int]:
+        await self._wait()
+        return in_doubt_page(self._store.payouts.values(), self._store.steps, before, page)
 
     async def _wait(self) -> None:
         await trio.lowlevel.checkpoint()

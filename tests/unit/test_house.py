@@ -105,7 +105,7 @@ def declared(kind: Any = Settings, at: str = "") -> Iterator[str]:
     for name, hint in get_type_hints(kind).items():
         if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
             yield from declared(hint, f"{at}{name}.")
-        elif name != "institutions":
+        elif f"{at}{name}" != "institutions":  # which have files of their own
             yield f"{at}{name}"
 
 

@@ -22,6 +22,7 @@ from fluxiq.services.messages.sessions import (
     TokensView,
     TotpOfferView,
 )
+from fluxiq.services.messages.users import UserView
 from fluxiq.services.session_tokens import LoginClient, Tokens
 
 routes = Routes(PATH, institution=True)
@@ -84,8 +85,14 @@ async def refresh_session(call: Call, body: Refresh) -> Reply:
 async def log_out(call: Call) -> Reply:
     """End the session that asks: its tokens open nothing any more."""
     await own_sessions.log_out(call.known_caller)
-    forget = {"Set-Cookie": set_cookie(call.settings, "", 0)}
+    forget = {"Set-Cookie": set_cookie(call.settings, call.headers, "", 0)}
     return Reply(body=b"", status=204, headers=forget)
+
+
+@routes.get("/me", permission=OWN, rate=Rate.READ, reply=Data[UserView])
+async def show_self(call: Call) -> Data[UserView]:
+    """Who is signed in: name, masked document, role, and whether there is a second factor."""
+    return Data(await own_sessions.show_self(call.known_caller))
 
 
 @routes.get("/sessions", permission=OWN, rate=Rate.READ, reply=Data[list[SessionView]])
@@ -170,7 +177,7 @@ def _given(call: Call, tokens: Tokens, *, cookie: bool) -> Reply:
     headers = dict(NO_STORE)
     if cookie:
         headers["Set-Cookie"] = set_cookie(
-            call.settings, tokens.refresh_token, tokens.refresh_expires_in
+            call.settings, call.headers, tokens.refresh_token, tokens.refresh_expires_in
         )
     view = TokensView(
         access_token=tokens.access_token,

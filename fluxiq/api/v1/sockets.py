@@ -1,4 +1,5 @@
-"""`/api/v1/ws`: the Window. What happens to a merchant, pushed as it happens (docs/live.md).
+"""`/api/v1/ws`: the Window. What happens, pushed as it happens (docs/live.md): to a merchant, and
+for the institution's own people to live data and to the tree.
 
 The key or access token comes in the `Authorization` header, or, from browsers, in the first
 message: `{"type":"authenticate","token":"sk_live_…"}`. Then the server says `{"type":"ready"}`. It
@@ -9,6 +10,7 @@ second (`api.key_watch`).
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -21,11 +23,11 @@ from quart_trio import QuartTrio
 from quart_trio.wrappers import TrioResponse
 from structlog.contextvars import bind_contextvars
 
-from fluxiq.api.contract import Rate
+from fluxiq.api.contract import Rate, operator_of
 from fluxiq.api.door import REQUEST_ID, Door, refusal
 from fluxiq.api.errors import Failure, failure_of
 from fluxiq.api.guard import Guard, require
-from fluxiq.api.hub import Hub, Topic
+from fluxiq.api.hub import OF_A_MERCHANT, Hub, Topic
 from fluxiq.api.live_client import (
     SUSPENDED,
     UNAUTHORIZED_CODE,
@@ -36,9 +38,11 @@ from fluxiq.api.live_client import (
     frame,
 )
 from fluxiq.api.remote import Remote
+from fluxiq.api.tree_told import TreeTeller
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports.event_log import EventLog
-from fluxiq.services.authenticate import Caller
+from fluxiq.ports.operations import OperationsDesk
+from fluxiq.services.authenticate import Caller, not_a_merchant
 
 PATH: Final = "/api/v1/ws"
 PERMISSION_OF: Final = {
@@ -46,6 +50,7 @@ PERMISSION_OF: Final = {
     Topic.BALANCES: "accounts:read",
     Topic.DELIVERIES: "webhooks:read",
     Topic.LIVE_DATA: "live_data:read",
+    Topic.TREE: "operations:read",
 }
 AUTHENTICATE_SECONDS: Final = 10.0
 HEARTBEAT_SECONDS: Final = 30.0
@@ -89,11 +94,19 @@ class Subscribed(Struct, frozen=True, kw_only=True):
 class Sockets:
     """Serves websocket clients from the hub."""
 
-    def __init__(self, hub: Hub, guard: Guard, door: Door, remote: Remote) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        guard: Guard,
+        door: Door,
+        remote: Remote,
+        operations: OperationsDesk | None = None,
+    ) -> None:
         self._hub = hub
         self._guard = guard
         self._door = door
         self._remote = remote
+        self._operations = operations
 
     def register(self, app: QuartTrio) -> None:
         app.add_websocket(PATH, "events_socket", self._serve)
@@ -114,14 +127,21 @@ class Sockets:
             admitted = admitted or await self._admit_by_message(asked)
             caller = admitted.caller
             client = self._hub.subscribe(
-                caller.tenant.ispb, caller.merchant_id, asked.topics, caller.actor
+                caller.tenant.ispb, caller.belongs_to or "", asked.topics, caller.actor
             )
         except Exception as error:  # noqa: BLE001 - told to the client, then closed
             await _close(failure_of(error), headers[REQUEST_ID])
             return None
 
         with client:
-            window = _Window(self._hub, self._guard, client, admitted, headers[REQUEST_ID])
+            window = _Window(
+                self._hub,
+                self._guard,
+                client,
+                admitted,
+                operations=self._operations,
+                request_id=headers[REQUEST_ID],
+            )
             try:
                 await window.subscribe(asked, "ready")
             except Unavailable as error:
@@ -161,11 +181,19 @@ class _Window:
     """One client, from `ready` to its end."""
 
     def __init__(
-        self, hub: Hub, guard: Guard, client: LiveClient, admitted: _Admitted, request_id: str
+        self,
+        hub: Hub,
+        guard: Guard,
+        client: LiveClient,
+        admitted: _Admitted,
+        *,
+        operations: OperationsDesk | None,
+        request_id: str,
     ) -> None:
         self._hub = hub
         self._guard = guard
         self._client = client
+        self._teller = TreeTeller(client, operations)
         self._admitted = admitted
         self._request_id = request_id
         self._heard_at = trio.current_time()
@@ -178,6 +206,7 @@ class _Window:
         if Topic.PAYMENTS not in topics:
             client.stop()
             client.offer(frame(Subscribed(type=word, topics=topics)))
+            self._tell_the_tree(topics)
             return
 
         # Heard of before it is asked how far they are: between the two nothing is missed.
@@ -188,14 +217,23 @@ class _Window:
         if since is not None and since > last:  # told by a database that was lost
             client.offer(frame(Refetch(topics=[Topic.PAYMENTS], since=since, sequence=last)))
             since = None
+        self._tell_the_tree(topics)
         if not client.begin(last, since):
             raise Refused("validation_failed", "still on the way back", field="since")
+
+    def _tell_the_tree(self, topics: Sequence[Topic]) -> None:
+        if Topic.TREE in topics:
+            caller, address = self._admitted.caller, self._admitted.address
+            self._teller.begin(operator_of(caller, address))
+        else:
+            self._teller.stop()
 
     async def carry(self) -> None:
         """Push until the client leaves (Quart then cancels us), falls silent, or the hub closes."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._listen)
             nursery.start_soon(self._look_again)
+            nursery.start_soon(self._teller.run)
             code, why = await self._push()
             nursery.cancel_scope.cancel()
         await websocket.close(code, why)
@@ -314,6 +352,8 @@ def _asked() -> Said:
 def _require(caller: Caller, said: Said) -> None:
     for topic in said.topics:
         require(caller, PERMISSION_OF[topic])
+        if caller.belongs_to is None and topic in OF_A_MERCHANT:
+            raise not_a_merchant()
 
 
 async def _close(failure: Failure, request_id: str) -> None:

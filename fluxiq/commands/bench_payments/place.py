@@ -71,6 +71,7 @@ async def bench_platform(**settings: str) -> AsyncIterator[tuple[Addresses, Logi
             "FLUXIQ_DATA_DIR": folder,
             "FLUXIQ_HTTP__PORT": "0",
             "FLUXIQ_SIMULATOR__PORT": "0",
+            "FLUXIQ_WEB__ENABLED": "false",
             "FLUXIQ_LOG__LEVEL": "error",
             **settings,
         }

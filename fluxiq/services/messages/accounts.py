@@ -30,6 +30,12 @@ class BlockAccount(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     reason: Reason
 
 
+class UnblockAccount(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the institution's own people say when they unblock; a merchant says nothing."""
+
+    reason: Reason
+
+
 class AccountView(Struct, frozen=True, kw_only=True):
     id: str
     merchant_id: str

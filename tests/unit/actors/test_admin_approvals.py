@@ -14,7 +14,8 @@ import trio
 from actors.admin import approvals
 from actors.admin.approvals import Approvals
 from actors.admin.arguments import Arguments
-from actors.admin.desk import Desk, Peer
+from actors.admin.askers import Peer
+from actors.admin.desk import Desk
 from actors.admin.verbs import Hooks, Verb
 from actors.payment_verbs import payment_verbs
 from fluxiq.admin.protocol import VERSION, Question
@@ -62,7 +63,9 @@ async def desk(tmp_path: Path, room: Room, *, two_people: bool = True) -> AsyncI
             writes=True,
             audit=tmp_path / "book",
             hooks=room.hooks(),
-            approvals=Approvals.of(Operators(two_people=two_people, approval_seconds=900.0), room),
+            approvals=Approvals.of(
+                Operators(two_people=two_people, approval_seconds=900.0, institutions=()), room
+            ),
         )
 
 

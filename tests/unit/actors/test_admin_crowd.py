@@ -20,7 +20,7 @@ import trio
 import trio.lowlevel
 
 from actors.admin import socket as module
-from actors.admin.desk import Peer
+from actors.admin.askers import Peer
 from actors.admin.socket import Limits, admin_socket
 from actors.platform import Platform
 from fluxiq.admin.client import ask, ask_tree

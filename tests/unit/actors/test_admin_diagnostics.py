@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import trio
 
-from actors.admin.desk import Desk, Peer
+from actors.admin.askers import Peer
+from actors.admin.desk import Desk
 from actors.admin.diagnostics import verbs_of
 from actors.crash_book import CrashBook
 from fluxiq.admin.protocol import VERSION, Question

@@ -14,7 +14,8 @@ import structlog
 import trio
 
 from actors.admin.arguments import Arguments
-from actors.admin.desk import STANDARD, Desk, Peer
+from actors.admin.askers import Peer
+from actors.admin.desk import STANDARD, Desk
 from actors.admin.verbs import Hooks, Verb, VerbTaken, merged
 from actors.stopping import INTAKE, PHASES, WORKFLOWS
 from fluxiq.admin.protocol import VERSION, Question

@@ -4,13 +4,15 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
 import pytest
 import trio
 
-from actors.admin.desk import STANDARD, Desk, Peer
+from actors.admin.askers import Peer
+from actors.admin.desk import STANDARD, Desk
 from actors.admin.diagnostics import verbs_of
 from actors.admin.verbs import merged
 from actors.audit_verbs import verbs_of as audit_verbs_of
@@ -23,12 +25,18 @@ from actors.ledger_verbs import verbs_of as ledger_verbs_of
 from actors.payment_verbs import payment_verbs
 from actors.platform import Platform
 from actors.privacy_verbs import privacy_verbs
+from actors.provider_verbs import provider_verbs
 from actors.reconciliation_verbs import reconciliation_verbs
 from actors.retention import retention_verbs
 from actors.sealing_verbs import sealing_verbs
+from actors.settings_verbs import settings_verbs
+from actors.simulator_verbs import simulator_verbs
+from actors.stream_verbs import stream_verbs
 from actors.user_verbs import user_verbs
+from actors.webhook_verbs import webhook_verbs
 from fluxiq.admin.protocol import VERSION, Question
 from fluxiq.services.tenant import Tenants
+from fluxiq.settings import load
 from supervisors import (
     Actor,
     Backoff,
@@ -206,7 +214,13 @@ def test_every_verb_is_documented_with_its_arguments_and_every_documented_one_ex
     rooms = (verbs_of(cast("CrashBook", None), Hogs()), ledger, jobs, letters, trail, lives)
     seals = sealing_verbs(cast("Platform", None))
     asked = privacy_verbs(cast("Tenants", None))
+    known = settings_verbs(cast("Platform", None))
     decided = payment_verbs(cast("Tenants", None))
-    every = merged(STANDARD, *rooms, people, kept, differences, seals, asked, decided)
+    simulated = SimpleNamespace(settings=load({}))
+    outside = simulator_verbs(cast("Platform", simulated))
+    bus, links = stream_verbs(cast("Platform", None)), provider_verbs(cast("Platform", None))
+    hooks = webhook_verbs(cast("Tenants", None))
+    more = (outside, bus, links, hooks)
+    every = merged(STANDARD, *rooms, people, kept, differences, seals, asked, known, decided, *more)
     real = {**every.looks, **every.deeds}
     assert documented == {"watch": (), **{name: verb.arguments for name, verb in real.items()}}

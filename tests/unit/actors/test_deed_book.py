@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from actors.admin.arguments import Arguments
+from actors.admin.askers import Peer
 from actors.admin.book import DeedBook, deed_of, take_in_deeds
-from actors.admin.desk import Desk, Peer
+from actors.admin.desk import Desk
 from actors.admin.verbs import Hooks, Verb
 from fluxiq.ports.origin import NOWHERE, Origin, origin
 from fluxiq.services.tenant import Tenants

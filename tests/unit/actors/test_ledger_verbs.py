@@ -9,7 +9,8 @@ import msgspec
 import pytest
 import trio
 
-from actors.admin.desk import Desk, Peer
+from actors.admin.askers import Peer
+from actors.admin.desk import Desk
 from actors.ledger_board import Board
 from actors.ledger_breaker import LedgerBreaker
 from actors.ledger_verbs import verbs_of
