@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config'
+
+// One platform and one browser for all: the journeys go one after the other, as told.
+export default defineConfig({
+  test: {
+    environment: 'node',
+    include: ['journeys/*.e2e.ts', 'pages.e2e.ts'],
+    globalSetup: './support/setup.ts',
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    reporters: ['verbose'],
+  },
+})

@@ -1,0 +1,1 @@
+export type DescriptionItem = { label: string; value?: string | number | null; key?: string }

@@ -1,0 +1,5 @@
+export { count, money, parseMoney, percent } from './numbers'
+export { moneyInWords } from './money_words'
+export { ago, dateTime, day, duration, exactTime, time } from './times'
+export { bareDocument, documentText, isDocument, pixKeyKind, type PixKeyKind } from './documents'
+export { parseBrCode, type BrCode, type BrCodeProblem, type BrCodeRead } from './brcode'

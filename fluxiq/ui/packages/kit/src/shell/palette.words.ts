@@ -1,0 +1,22 @@
+import { defineWords } from '../i18n/i18n'
+
+export const paletteWords = defineWords({
+  'pt-BR': {
+    title: 'Ir para…',
+    placeholder: 'Página ou ação',
+    action: 'Ação',
+    nothing: 'Nada encontrado para “{asked}”.',
+    dark: 'Usar aparência escura',
+    light: 'Usar aparência clara',
+    signOut: 'Sair',
+  },
+  en: {
+    title: 'Go to…',
+    placeholder: 'Page or action',
+    action: 'Action',
+    nothing: 'Nothing found for “{asked}”.',
+    dark: 'Use the dark appearance',
+    light: 'Use the light appearance',
+    signOut: 'Sign out',
+  },
+})
