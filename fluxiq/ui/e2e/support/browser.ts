@@ -71,7 +71,7 @@ export class Visitor {
   /** The page shows nothing that is still being fetched. */
   async settled(): Promise<void> {
     await this.page.locator('h1').first().waitFor()
-    await this.page.waitForFunction(() => document.querySelector('main [aria-busy=true], main .k-skeleton') === null, undefined, {
+    await this.page.waitForFunction(() => document.querySelector('main [aria-busy=true], main [data-state=loading]') === null, undefined, {
       timeout: 15_000,
     })
   }

@@ -44,7 +44,25 @@ export async function paidCharge(amount: number, who: Login = login()): Promise<
 }
 
 export async function payout(amount: number, pixKey = 'confirmed@simulator.example', who: Login = login()): Promise<Json> {
-  return call('POST', '/pix/payouts', { amount, description: 'Aluguel', recipient: { pix_key: pixKey }, idempotency_key: randomUUID() }, who)
+  return call('POST', '/pix/payouts', { amount, description: 'Aluguel', recipient: { pix_key: pixKey } }, who)
+}
+
+/** An account of its own with so much in it: what one journey spends is missed by no other. */
+export async function purse(amount: number, who: Login = login()): Promise<string> {
+  await paidCharge(amount, who)
+  const account = await call('POST', '/accounts', { name: 'Caixa da loja', product_id: 'prod_pix_settlement' }, who)
+  await call('POST', '/transfers', {
+    source_account_id: who.account_id,
+    destination_account_id: account.id,
+    amount,
+  }, who)
+  return account.id
+}
+
+/** The payments that bear this description: to count how often money left. */
+export async function payoutsCalled(description: string, who: Login = login()): Promise<Json[]> {
+  const newest: Json[] = await call('GET', '/pix/payouts?per_page=50', undefined, who)
+  return newest.filter((one) => one.description === description)
 }
 
 /** Asks again until the answer is as wanted. */

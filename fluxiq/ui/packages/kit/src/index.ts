@@ -10,7 +10,7 @@ export type { components, operations, paths } from './api/schema'
 
 export { useSession, type Credentials, type Person } from './session/session'
 export { covers } from './session/claims'
-export { onMissed, useLive, useLiveState, type LiveMessage, type LiveState, type LiveTopic } from './live/live'
+export { onMissed, tellAgain, useLive, useLiveState, type LiveMessage, type LiveState, type LiveTopic } from './live/live'
 
 export { currentLocale, defineWords, say, setLocale, text, useWords, type Locale, type Text } from './i18n/i18n'
 export { failureText } from './i18n/failures'

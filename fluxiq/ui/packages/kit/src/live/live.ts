@@ -55,6 +55,11 @@ export function onMissed(handler: (topics: readonly LiveTopic[]) => void): () =>
   return () => missed.delete(handler)
 }
 
+/** Has topics that begin with a whole, as `tree` does, told from the beginning: something is missing. */
+export function tellAgain(): void {
+  socket.again()
+}
+
 /** How live the page is; `paused` where nothing is listened to. */
 export function useLiveState(): Readonly<Ref<LiveState>> {
   return readonly(state)

@@ -82,6 +82,11 @@ export class LiveSocket {
     if (this.isReady) this.say({ type: 'authenticate', token })
   }
 
+  /** Asks for the topics once more: those that begin with a whole are told it again. */
+  again(): void {
+    if (this.isReady) this.subscribe()
+  }
+
   /** Somebody else's numbers are other numbers. */
   forget(): void {
     this.close('offline')
