@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     environment: 'node',
-    include: ['journeys/*.e2e.ts', 'pages.e2e.ts'],
+    include: process.env.SPEED ? ['speed.bench.ts'] : ['journeys/*.e2e.ts', 'pages.e2e.ts'],
     globalSetup: './support/setup.ts',
     fileParallelism: false,
     testTimeout: 60_000,

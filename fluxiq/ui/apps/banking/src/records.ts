@@ -1,0 +1,21 @@
+import type { components } from '@fluxiq/kit'
+
+type Schemas = components['schemas']
+
+export type Account = Schemas['Account']
+export type Balance = Schemas['Balance']
+export type Charge = Schemas['Charge']
+export type Failure = Schemas['Failure']
+export type Key = Schemas['Key']
+export type Limits = Schemas['Limits']
+export type LimitWindow = Schemas['Window']
+export type Line = Schemas['Line']
+export type MedReport = Schemas['MedReport']
+export type Payout = Schemas['Payout']
+export type LoggedEvent = Schemas['LoggedEvent']
+export type Receipt = Schemas['Receipt']
+export type Refund = Schemas['Refund']
+export type RefundReason = Schemas['RefundReason']
+export type Step = Schemas['Step']
+export type Transfer = Schemas['Transfer']
+export type PageMeta = Schemas['PageMeta']
