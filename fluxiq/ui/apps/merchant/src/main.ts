@@ -1,0 +1,6 @@
+import { createFluxApp } from '@fluxiq/kit'
+import '@fluxiq/kit/styles.css'
+import { navigation } from './navigation'
+import { routes } from './routes'
+
+void createFluxApp({ name: 'merchant', audience: 'merchant', routes, navigation })

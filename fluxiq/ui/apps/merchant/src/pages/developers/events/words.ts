@@ -1,0 +1,38 @@
+import { defineWords } from '@fluxiq/kit'
+
+export const eventWords = defineWords({
+  'pt-BR': {
+    title: 'Eventos',
+    lead: 'Tudo o que contamos ao seu sistema nos últimos dias, por webhook ou ao vivo.',
+    event: 'Evento',
+    about: 'Assunto',
+    record: 'Registro',
+    sequence: 'Número',
+    when: 'Quando',
+    from: 'De',
+    to: 'Até (sem contar)',
+    empty: 'Nenhum evento ainda',
+    emptyText: 'Crie uma cobrança: o evento dela aparece aqui na hora.',
+    emptyFilter: 'Nenhum evento com estes filtros',
+    payload: 'O evento, como foi enviado',
+    openRecord: 'Abrir o registro',
+    sequenceHint: 'O mesmo número que o websocket usa para continuar de onde parou.',
+  },
+  en: {
+    title: 'Events',
+    lead: 'All that we told your system in the last days, by webhook or live.',
+    event: 'Event',
+    about: 'About',
+    record: 'Record',
+    sequence: 'Number',
+    when: 'When',
+    from: 'From',
+    to: 'To (not included)',
+    empty: 'No events yet',
+    emptyText: 'Make a charge: its event appears here at once.',
+    emptyFilter: 'No events with these filters',
+    payload: 'The event, as it was sent',
+    openRecord: 'Open the record',
+    sequenceHint: 'The same number with which the websocket goes on where it ended.',
+  },
+})

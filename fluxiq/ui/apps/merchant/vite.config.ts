@@ -1,0 +1,4 @@
+import { defineConfig } from 'vite'
+import { app } from '../../vite.app'
+
+export default defineConfig(app(3002))
