@@ -7,6 +7,7 @@ export default defineConfig({
     include: process.env.SPEED ? ['speed.bench.ts'] : ['journeys/*.e2e.ts', 'pages.e2e.ts'],
     globalSetup: './support/setup.ts',
     fileParallelism: false,
+    retry: 1, // a browser on a busy machine; what fails twice is broken
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ['verbose'],

@@ -16,7 +16,7 @@ export async function reviewPayment(visitor: Visitor, { to, amount, from, descri
   await visitor.go(from ? `/send?account=${from}` : '/send')
   await page.getByLabel('Chave Pix ou código copia e cola').fill(to)
   await next(page)
-  await page.getByLabel('Valor').fill(money(amount))
+  await page.getByRole('textbox', { name: 'Valor' }).fill(money(amount))
   if (description) await page.getByLabel('Mensagem para quem recebe').fill(description)
   await next(page)
   await page.getByRole('heading', { name: 'Está tudo certo?' }).waitFor()
@@ -35,7 +35,7 @@ export async function outcome(page: Page, said: string, seconds = 30): Promise<v
   await page.locator(`[data-outcome=${said}]`).waitFor({ timeout: seconds * 1000 })
 }
 
-/** The badge of a record, as it stands now. */
+/** The badge of the record that the page is about, once it says so. */
 export async function status(page: Page, said: string, seconds = 15): Promise<void> {
-  await page.locator(`main [role=status] [data-status=${said}]`).first().waitFor({ timeout: seconds * 1000 })
+  await page.locator(`main [data-status=${said}]`).first().waitFor({ timeout: seconds * 1000 })
 }

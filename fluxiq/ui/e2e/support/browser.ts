@@ -1,6 +1,9 @@
 // Visitors of the apps: a browser each test file, a context (cookies, storage) each visitor.
+import { mkdirSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { type Browser, type BrowserContext, type Page, chromium } from 'playwright-core'
-import { afterAll, beforeAll, expect, inject } from 'vitest'
+import { afterAll, beforeAll, expect, inject, onTestFinished } from 'vitest'
 import type { AppName, Person } from './platform'
 
 export interface Screen {
@@ -10,7 +13,14 @@ export interface Screen {
 
 export const DESK: Screen = { width: 1280, theme: 'light' }
 
+/** A page that shows nothing new for so long will not. */
+const WAIT_MILLISECONDS_MAX = 15_000
+
+/** What visitors saw last in tests that failed. */
+const FAILURES = resolve(dirname(fileURLToPath(import.meta.url)), '../../screenshots/failures')
+
 let browser: Browser
+let visitors = 0
 
 /** In every file that visits. */
 export function withBrowser(): void {
@@ -43,6 +53,7 @@ export class Visitor {
       permissions: ['clipboard-read', 'clipboard-write'],
     })
     const page = await context.newPage()
+    page.setDefaultTimeout(WAIT_MILLISECONDS_MAX)
     const complaints: string[] = []
     page.on('pageerror', (error) => complaints.push(String(error)))
     page.on('console', (message) => {
@@ -51,6 +62,11 @@ export class Visitor {
         complaints.push(message.text())
       }
     })
+    const number = (visitors += 1)
+    onTestFinished(async ({ task }) => {
+      if (task.result?.state === 'fail') await picture(page, `${number}: ${task.name} (${app})`)
+      await context.close()
+    })
     return new Visitor(context, page, complaints, inject('places').apps[app])
   }
 
@@ -58,14 +74,29 @@ export class Visitor {
     await this.page.goto(`${this.origin}${path}`)
   }
 
+  /** Says who they are, at the door of a page; what comes then is another matter. */
+  async knock({ document, password }: Person, path = '/'): Promise<void> {
+    await this.go(path)
+    await this.page.locator('input[name=document]').fill(document)
+    await this.page.locator('input[name=password]').fill(password)
+    await this.page.locator('button[type=submit]').click()
+  }
+
   /** Logs in, and waits for the first page. */
   async logIn(person: Person, path = '/'): Promise<this> {
-    await this.go(path)
-    await this.page.locator('input[name=document]').fill(person.document)
-    await this.page.locator('input[name=password]').fill(person.password)
-    await this.page.locator('button[type=submit]').click()
+    await this.knock(person, path)
     await this.page.locator('nav').first().waitFor({ state: 'attached' })
     return this
+  }
+
+  /** What the page shows the API, as of its latest call. Asked for before the first one. */
+  lastToken(): () => string {
+    let token = ''
+    this.page.on('request', (request) => {
+      const shown = request.headers()['authorization']
+      if (shown?.startsWith('Bearer ')) token = shown.slice('Bearer '.length)
+    })
+    return () => token
   }
 
   /** The page shows nothing that is still being fetched. */
@@ -80,4 +111,11 @@ export class Visitor {
     await this.context.close()
     expect(this.complaints).toEqual([])
   }
+}
+
+async function picture(page: Page, name: string): Promise<void> {
+  if (page.isClosed()) return
+  mkdirSync(FAILURES, { recursive: true })
+  const file = name.replace(/[^\p{L}\p{N}]+/gu, '-')
+  await page.screenshot({ path: resolve(FAILURES, `${file}.png`) })
 }

@@ -191,6 +191,17 @@ describe('the live socket', () => {
     expect(opened).toHaveLength(1)
   })
 
+  it('asks for its topics once more when something is missing, and not before it is let in', async () => {
+    const socket = newSocket()
+    socket.want(['tree'])
+    await pass(0)
+    socket.again()
+    expect(last().sent).toEqual([])
+    last().ready()
+    socket.again()
+    expect(last().sent.at(-1)).toEqual({ type: 'subscribe', topics: ['tree'] })
+  })
+
   it('goes on with the next token of the same person', async () => {
     const socket = newSocket()
     socket.want(['payments'])
