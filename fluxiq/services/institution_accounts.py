@@ -9,11 +9,12 @@ from fluxiq.domain.records import Account
 from fluxiq.domain.transfer_postings import blocked_ledger_id
 from fluxiq.ports import Page
 from fluxiq.ports.accounts import AccountFilter
-from fluxiq.services import change_account
+from fluxiq.services import change_account, limits
 from fluxiq.services.accounts import account_not_found, view_of
 from fluxiq.services.messages.accounts import AccountView, account_view, balance_view
 from fluxiq.services.messages.customers import InstitutionAccountView
 from fluxiq.services.messages.envelope import Listing, listing
+from fluxiq.services.messages.limits import LimitsView
 from fluxiq.services.tenant import Tenant
 
 
@@ -31,6 +32,12 @@ async def show_account(tenant: Tenant, account_id: str) -> InstitutionAccountVie
     account = await _find(tenant, account_id)
     [view] = await _with_balances(tenant, [account], [await view_of(tenant, account)])
     return view
+
+
+async def show_limits(tenant: Tenant, account_id: str) -> LimitsView:
+    """Raises Refused("account_not_found")."""
+    account = await _find(tenant, account_id)
+    return await limits.show_limits(tenant, account.merchant_id, account_id)
 
 
 async def block_account(

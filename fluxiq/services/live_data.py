@@ -11,6 +11,7 @@ from fluxiq.domain.live_data import (
     parse_rate,
 )
 from fluxiq.errors import Refused
+from fluxiq.services.authenticate import takes_test_keys
 from fluxiq.services.messages.live_data import (
     FlagsView,
     FlagView,
@@ -91,7 +92,8 @@ async def flag_is_on(tenant: Tenant, name: str, subject: str) -> bool:
 
 
 async def show_providers(tenant: Tenant) -> ProvidersView:
-    return providers_view(await tenant.live_data.providers())
+    known = await tenant.live_data.providers()
+    return providers_view(known, test_mode=takes_test_keys(tenant))
 
 
 def _flag(tenant: Tenant, name: str, said: PutFlag) -> Flag:

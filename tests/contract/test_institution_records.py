@@ -18,7 +18,7 @@ from fluxiq.domain.roles import Role
 from fluxiq.services.run_scheduled import RUN_SCHEDULED
 from tests.support.api_client import Merchant, data_of, error_of, field_of, page_of
 from tests.support.api_people import AUTH, OTHER_CPF, PASSWORD, Person
-from tests.support.api_twin import OPENED, World
+from tests.support.api_twin import OPENED, World, bearer
 from tests.support.api_world import ApiWorld
 from tests.support.memory_users import add_person
 from tests.support.memory_world import KEY
@@ -37,6 +37,7 @@ PATHS = (
     f"{MERCHANTS}/mch_1",
     ACCOUNTS,
     f"{ACCOUNTS}/acc_1",
+    f"{ACCOUNTS}/acc_1/limits",
     PAYMENTS,
     f"{PAYMENTS}/pay_1/walk",
     f"{INSTITUTION}/statistics/payments",
@@ -190,6 +191,23 @@ class TestAccounts:
         assert own["merchant_id"] == other
         none, _ = await page_of(await person.get(f"{ACCOUNTS}?status=blocked"))
         assert none == []
+
+    async def test_the_limits_of_any_merchants_account_are_seen_as_it_chose_them(self) -> None:
+        world = World()
+        merchant = Merchant(world)
+        account_id = world.account_id()
+        chosen = {"per_payment": 50_00, "per_day": 90_00, "per_night": 10_00}
+        path = f"/api/v1/accounts/{account_id}/limits"
+        said = {**chosen, "night_starts": "20:00"}
+        put = await merchant.client.put(path, json=said, headers=bearer(merchant.key))
+        assert put.status_code == 200
+        person = await clerk(world)
+
+        limits = await data_of(await person.get(f"{ACCOUNTS}/{account_id}/limits"))
+        assert {name: limits[name] for name in chosen} == chosen
+        assert limits["today"]["left"] == 90_00
+        missing = await person.get(f"{ACCOUNTS}/acc_missing/limits")
+        assert await error_of(missing) == (404, "account_not_found")
 
     async def test_an_account_is_blocked_with_a_reason_and_its_payouts_stop(self) -> None:
         api = await ApiWorld.open()

@@ -1,5 +1,6 @@
 """Rates, provider status and feature flags over HTTP: who reads, who writes, and without Redis."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -210,3 +211,14 @@ async def test_provider_links_are_told_with_their_breakers() -> None:
         "seen_at": "2026-11-22T11:59:00Z",
     }
     assert [kind for kind, _ in world.notices.told] == ["provider"]
+
+
+async def test_providers_say_whether_money_is_real() -> None:
+    world = World()
+    assert (await data_of(world, PROVIDERS))["test_mode"] is True
+    links = world.tenant.institution.providers
+    one_real = (*links, msgspec.structs.replace(links[0], name="bank", kind="bacen_psp"))
+    institution = msgspec.structs.replace(world.tenant.institution, providers=one_real)
+    world.tenant = replace(world.tenant, institution=institution)
+    world.tenants.known[world.tenant.ispb] = world.tenant
+    assert (await data_of(world, PROVIDERS))["test_mode"] is False

@@ -12,6 +12,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from fluxiq.api.hub import Topic
 from fluxiq.api.key_watch import close_dead_windows
+from fluxiq.api.live_client import SUSPENDED
 from fluxiq.api.v1 import sockets
 from fluxiq.services.messages.live import LiveDataTold
 from tests.support.api_people import AUTH, OTHER_CPF, Person
@@ -147,3 +148,13 @@ async def test_people_of_the_institution_hear_of_its_live_data() -> None:
         told = LiveDataTold(kind="flag", data=msgspec.Raw(b'{"name":"x"}'))
         assert await world.hub.tell_everybody(world.tenant.ispb, Topic.LIVE_DATA, told) == 1
         assert (await said(socket))["data"] == {"name": "x"}
+
+
+async def test_a_suspended_institutions_own_people_lose_their_windows_as_well() -> None:
+    world = World()
+    chief = await logged_in(world, merchant_id=None)
+    token = chief.tokens["access_token"]
+    async with serving(world) as served, window(served, token, "?topics=live_data") as socket:
+        await said(socket)
+        world.hub.close_institution(world.tenant.ispb)
+        assert await closed(socket) == SUSPENDED.code

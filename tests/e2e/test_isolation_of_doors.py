@@ -45,6 +45,7 @@ PREFIX_OF: dict[str, str | None] = {
     "merchant_id": "mch",
     "payout_batch_id": "bat",
     "payout_id": "pay",
+    "receipt_id": "pay",
     "refund_id": "ref",
     "request_id": "req",
     "session_id": "ses",

@@ -8,6 +8,7 @@ from fluxiq.services import institution_accounts as use
 from fluxiq.services.messages.accounts import BlockAccount, UnblockAccount
 from fluxiq.services.messages.customers import InstitutionAccountView
 from fluxiq.services.messages.envelope import Data, Listing
+from fluxiq.services.messages.limits import LimitsView
 
 routes = Routes("/api/v1/institution/accounts", institution=True)
 
@@ -51,6 +52,18 @@ async def show_institution_account(
 ) -> Data[InstitutionAccountView]:
     """One account with its balance."""
     return Data(await use.show_account(call.tenant, account_id))
+
+
+@routes.get(
+    "/{account_id}/limits",
+    permission=READ,
+    rate=Rate.READ,
+    reply=Data[LimitsView],
+    refuses=("account_not_found",),
+)
+async def show_institution_account_limits(call: Call, account_id: PathText) -> Data[LimitsView]:
+    """What may be paid by PIX out of it, as its merchant chose, and what of that is used."""
+    return Data(await use.show_limits(call.tenant, account_id))
 
 
 @routes.post(

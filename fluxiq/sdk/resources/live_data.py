@@ -60,6 +60,9 @@ class Provider(Struct, frozen=True, kw_only=True):
 
 
 class Providers(Struct, frozen=True, kw_only=True):
+    """`test_mode`: every link is to the simulator, so no money is real."""
+
+    test_mode: bool
     providers: tuple[Provider, ...]
     as_of: datetime
     stale: bool

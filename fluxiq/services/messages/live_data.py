@@ -76,8 +76,11 @@ class ProviderView(Struct, frozen=True, kw_only=True):
 
 
 class ProvidersView(Struct, frozen=True, kw_only=True):
-    """As it was at `as_of`; `stale`: it could not be read again since."""
+    """As it was at `as_of`; `stale`: it could not be read again since. `test_mode`: every link is
+    to the simulator, so no money is real.
+    """
 
+    test_mode: bool
     providers: list[ProviderView]
     as_of: datetime
     stale: bool
@@ -108,8 +111,10 @@ def flags_view(known: Known[Flag]) -> FlagsView:
     return FlagsView(flags=flags, as_of=known.as_of, stale=known.stale)
 
 
-def providers_view(known: Known[ProviderStatus]) -> ProvidersView:
+def providers_view(known: Known[ProviderStatus], *, test_mode: bool) -> ProvidersView:
     providers = [
         msgspec.convert(one, ProviderView, from_attributes=True) for one in known.values.values()
     ]
-    return ProvidersView(providers=providers, as_of=known.as_of, stale=known.stale)
+    return ProvidersView(
+        test_mode=test_mode, providers=providers, as_of=known.as_of, stale=known.stale
+    )

@@ -1,7 +1,7 @@
 """Deeds for two: what one operator proposed, another one approves or rejects."""
 
 from fluxiq.api.contract import Call, PathText, Rate
-from fluxiq.api.v1.operations.room import READ, WRITE, Why, room
+from fluxiq.api.v1.operations.room import NOT_YOURS, READ, WRITE, Why, room
 from fluxiq.services.messages.envelope import Data
 from fluxiq.services.messages.operations.approvals import (
     ApprovalsView,
@@ -16,7 +16,9 @@ routes = room()
 _DECIDING = ("not_an_operator", "approval_not_found", "approval_over", "maker_is_checker")
 
 
-@routes.get("/approvals", permission=READ, rate=Rate.READ, reply=Data[ApprovalsView])
+@routes.get(
+    "/approvals", permission=READ, rate=Rate.READ, reply=Data[ApprovalsView], refuses=NOT_YOURS
+)
 async def list_approvals(call: Call) -> Data[ApprovalsView]:
     """What was proposed since this process started, and what became of it: of operators of the
     platform all of it, of others what is about their institution.

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from fluxiq.api.contract import Call, PathText, Rate
-from fluxiq.api.v1.operations.room import READ, WRITE, Reason, room
+from fluxiq.api.v1.operations.room import NOT_YOURS, READ, WRITE, Reason, room
 from fluxiq.errors import Refused
 from fluxiq.services.messages.envelope import Data
 from fluxiq.services.messages.operations.console import VerbAnswer, VerbView
@@ -25,7 +25,9 @@ class AskVerb(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     reason: Reason | None = None
 
 
-@routes.get("/verbs", permission=READ, rate=Rate.READ, reply=Data[list[VerbView]])
+@routes.get(
+    "/verbs", permission=READ, rate=Rate.READ, reply=Data[list[VerbView]], refuses=NOT_YOURS
+)
 async def list_verbs(call: Call) -> Data[list[VerbView]]:
     """Every verb that the caller's institution may use, with its arguments."""
     return Data(await _verbs(call))

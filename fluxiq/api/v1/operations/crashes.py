@@ -1,7 +1,7 @@
 """The crash book: each bug once."""
 
 from fluxiq.api.contract import Call, PathText, Rate
-from fluxiq.api.v1.operations.room import READ, room
+from fluxiq.api.v1.operations.room import NOT_YOURS, READ, room
 from fluxiq.services.messages.envelope import Data
 from fluxiq.services.messages.operations.crashes import (
     CrashesView,
@@ -13,7 +13,7 @@ from fluxiq.services.messages.operations.crashes import (
 routes = room()
 
 
-@routes.get("/crashes", permission=READ, rate=Rate.READ, reply=Data[CrashesView])
+@routes.get("/crashes", permission=READ, rate=Rate.READ, reply=Data[CrashesView], refuses=NOT_YOURS)
 async def list_crashes(call: Call) -> Data[CrashesView]:
     """Each bug once, the one that crashed last first: of operators of the platform all of them, of
     others those that crashed last in their institution.

@@ -29,7 +29,7 @@ class SetLogLevel(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     reason: Reason
 
 
-@routes.get("/tree", permission=READ, rate=Rate.READ, reply=Data[TreeView])
+@routes.get("/tree", permission=READ, rate=Rate.READ, reply=Data[TreeView], refuses=NOT_YOURS)
 async def show_tree(call: Call) -> Data[TreeView]:
     """The supervision tree as it is now: all of it for operators of the platform, for others the
     branch of their institution. The websocket topic `tree` tells what changes.

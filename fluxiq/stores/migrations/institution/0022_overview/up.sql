@@ -5,9 +5,11 @@
 ALTER TABLE receipts
     ADD COLUMN payer_index bytea CHECK (octet_length(payer_index) = 32);
 
--- A merchant's receipts in their order, and its payers from the index alone.
+-- A merchant's receipts in their order, and its payers from the index alone. Its condition follows
+-- from any `merchant_id = …` and from nothing else: a plan that is made while the table is empty
+-- does not take it for a way through everybody's receipts by their time.
 CREATE INDEX receipts_of_merchant ON receipts (merchant_id, received_at DESC, id DESC)
-    INCLUDE (payer_index, amount);
+    INCLUDE (payer_index, amount) WHERE merchant_id IS NOT NULL;
 -- What is still to be filled in: nothing, once the job has been through. Whoever is said to pay
 -- without a document stays in it.
 CREATE INDEX receipts_without_index ON receipts (id)
