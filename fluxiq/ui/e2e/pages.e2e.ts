@@ -51,7 +51,7 @@ async function walkTo(visitor: Visitor, app: AppName, template: string, path: st
     history.pushState({}, '', to)
     dispatchEvent(new PopStateEvent('popstate', { state: {} }))
   }, path)
-  await visitor.page.waitForURL((url) => url.pathname === path.split('?')[0])
+  await visitor.page.waitForFunction((to) => document.documentElement.dataset.page === to, path, { timeout: 15_000 })
   return lookAt(visitor, app, template, screen)
 }
 

@@ -34,6 +34,7 @@ export function newRouter(options: FluxAppOptions, session: Session, configured:
   })
   router.afterEach((to, from) => {
     document.title = to.meta.title ? `${text(to.meta.title)} · ${NAMES[options.name]}` : NAMES[options.name]
+    document.documentElement.dataset['page'] = to.path // for whoever looks from outside: this one is shown
     if (from.matched.length > 0 && from.path !== to.path) void nextTick(focusPage)
   })
   return router
