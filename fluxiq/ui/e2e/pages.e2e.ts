@@ -27,7 +27,7 @@ beforeAll(async () => {
 
 for (const app of Object.keys(APPS) as AppName[]) {
   describe(app, () => {
-    it.each(SCREENS)('comes whole at $width px, $theme', async (screen) => {
+    it.each(SCREENS)('comes whole at $width px, $theme', { timeout: 300_000, retry: 0 }, async (screen) => {
       const { owner, chief } = login()
       const visitor = await Visitor.at(app, screen)
       await visitor.go('/login')
@@ -41,7 +41,7 @@ for (const app of Object.keys(APPS) as AppName[]) {
       }
       expect(problems).toEqual([])
       await visitor.leave()
-    }, 240_000)
+    })
   })
 }
 

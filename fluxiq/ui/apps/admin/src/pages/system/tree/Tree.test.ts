@@ -61,7 +61,7 @@ describe('the page of the tree', () => {
     fakeApi(ANSWER)
     const page = await opened('?view=drawing')
     const marks = page.findAll('svg [data-path] [role=button]').map((mark) => mark.attributes('aria-label'))
-    expect(marks).toContain('b, No ar, 0 reinícios, 0 mensagens na caixa')
+    expect(marks).toContain('b No ar, 0 reinícios, 0 mensagens na caixa')
   })
 
   it('shows what was, and live again', async () => {
