@@ -32,10 +32,8 @@ lint: install
 	$(BIN)/lint-imports
 
 # The web apps, where Node is there; the platform serves what is built (docs/apps.md).
-ui: install
-ifeq ($(NODE),yes)
-	@$(MAKE) --no-print-directory $(UI)/.built
-else
+ui: install $(if $(NODE),$(UI)/.built)
+ifneq ($(NODE),yes)
 	@echo "The web apps are not built: they $(NO_NODE)."
 endif
 

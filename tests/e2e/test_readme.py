@@ -26,7 +26,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 LINES_MAX = 150
 ARRIVAL_SECONDS_MAX = 10.0
 # Never run pip from a test: the environment that runs the tests is the one that `make` would make.
-MAKE = ("make", "-o", ".venv/installed")
+# Nor npm: the apps are as they are built, or are not there.
+MAKE = ("make", "-o", ".venv/installed", "-o", "fluxiq/ui/.built")
 
 pytestmark = pytest.mark.skipif(
     not (ROOT / ".venv" / "bin" / "python").exists(),
@@ -137,6 +138,12 @@ def make_test(reader: Reader, command: str) -> None:
         assert tool in said
 
 
+def make_test_e2e(reader: Reader, command: str) -> None:
+    """A browser's quarter of an hour: what it would run is looked at, and CI runs it."""
+    planned = reader.run(command.replace("make", shlex.join((*MAKE, "-n")), 1))
+    assert "npm run --silent e2e" in planned or "The browser's journeys are skipped" in planned
+
+
 def open_charge(reader: Reader, command: str) -> None:
     made = reader.call(command)["data"]
     assert made["status"] == "pending"
@@ -221,6 +228,7 @@ KNOWN: dict[str, Callable[[Reader, str], None]] = {
     "make demo": make_demo,
     "make run": make_run,
     "make test": make_test,
+    "make test-e2e": make_test_e2e,
     "curl -s localhost:4000/api/v1/pix/charges ": open_charge,
     "curl -s localhost:4010/pay ": pay,
     "curl -s localhost:4000/api/v1/pix/payouts ": open_payout,
