@@ -14,15 +14,13 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-import structlog
 
 from fluxiq.api.contract import Endpoint
 from fluxiq.domain.roles import INSTITUTION_ONLY, OWN
-from fluxiq.settings import Log
-from fluxiq.telemetry import logs
 from tests.support.api_document import document, resolved, served
 from tests.support.api_twin import bearer
 from tests.support.fuzzed_world import fuzzed_world
+from tests.support.written_logs import written_logs
 
 FORGED: Final = "forged_event"
 INJECTIONS: Final = {
@@ -70,13 +68,12 @@ class Target:
 
 @pytest.fixture(scope="module")
 def target() -> Iterator[Target]:
-    before, log = structlog.get_config(), io.StringIO()
-    logs.configure(Log(format="json", level="debug"), log)
-    try:
-        with fuzzed_world() as running, httpx.Client(base_url=running.url, timeout=10) as client:
-            yield Target(client, running.key, running.chief, running.owner, running.ids, log, set())
-    finally:
-        structlog.configure(**before)
+    with (
+        written_logs("debug") as log,
+        fuzzed_world() as running,
+        httpx.Client(base_url=running.url, timeout=10) as client,
+    ):
+        yield Target(client, running.key, running.chief, running.owner, running.ids, log, set())
 
 
 def texts(schema: dict[str, Any], example: Any, at: tuple[str, ...] = ()) -> Iterator[list[str]]:

@@ -5,12 +5,13 @@ A new endpoint fails here until `_day` calls it, or UNCHANGING says why it chang
 """
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import httpx
+import pytest
 import trio
 
 from actors.start import Running
@@ -24,6 +25,7 @@ from fluxiq.ports.audit import LinesWanted
 from fluxiq.services.enroll import enroll_merchant
 from tests.support.house import platform_here
 from tests.support.merchants import deliver_notice, eventually, fresh_end_to_end_id, receipt_notice
+from tests.support.written_logs import written_logs
 
 ISPB: Final = "12345678"
 FUNDS: Final = 500_000_00
@@ -108,6 +110,13 @@ async def open_day() -> AsyncIterator[Day]:
             yield day
 
 
+@pytest.fixture
+def log() -> Iterator[None]:
+    with written_logs():
+        yield
+
+
+@pytest.mark.usefixtures("log")  # its level is one of the things that change
 async def test_every_call_that_changes_something_is_on_the_trail() -> None:
     async with open_day() as day:
         end_to_end_id = await _be_paid(day)
@@ -321,7 +330,7 @@ async def _operations(day: Day) -> None:
     named = {"name": f"root/institutions/{ISPB}/schedules", **why}
     await day.call("POST", "/operations/processes/{deed}", named, token, deed="restart")
     level = {"level": "debug", "logger": "fluxiq.bus", "seconds": 1, **why}
-    await day.call("POST", "/operations/log-level", level, token, refused="refused")  # has no log
+    await day.call("POST", "/operations/log-level", level, token)
     verb = {"arguments": {"on": False}, **why}
     await day.call("POST", "/operations/verbs/{verb}", verb, token, verb="watch_hogs")
     await day.call("POST", "/operations/ledger/verifications", {}, token)

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from fluxiq.settings import Log
 from fluxiq.telemetry import levels as module
 from fluxiq.telemetry import logs
 from fluxiq.telemetry.levels import Levels, TooManyChanges
+from tests.support.written_logs import written_logs
 
 
 class Clock:
@@ -29,18 +29,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def stream(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    level, before = root.level, structlog.get_config()
-    written = io.StringIO()
-    monkeypatch.setattr(logs, "_levels", None)
     monkeypatch.setattr(logs, "Levels", lambda settings: Levels(settings, clock))
-    logs.configure(Log(format="json", level="info"), written)
-    yield written
-    logs.levels().end()
-    structlog.configure(**before)
-    root.setLevel(level)
-    for handler in [one for one in root.handlers if isinstance(one, logs.LibraryHandler)]:
-        root.removeHandler(handler)
+    with written_logs() as written:
+        yield written
 
 
 def events(stream: io.StringIO) -> list[str]:

@@ -14,21 +14,15 @@ from fluxiq.domain.records import Person
 from fluxiq.settings import Log
 from fluxiq.telemetry import logs
 from fluxiq.telemetry.redaction import DEPTH_MAX, redact, redact_text
+from tests.support.written_logs import written_logs
 
 KEY = "sk_live_12345678abcdefghijklmnopqrstuvwxyzABCDEF"
 
 
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    level, before = root.level, structlog.get_config()
-    written = io.StringIO()
-    logs.configure(Log(format="json", level="info"), written)
-    yield written
-    structlog.configure(**before)
-    root.setLevel(level)
-    for handler in [one for one in root.handlers if isinstance(one, logs.LibraryHandler)]:
-        root.removeHandler(handler)
+    with written_logs() as written:
+        yield written
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """Verbs about the whole platform, those its rooms add, and answers that cannot be told."""
 
 import io
-import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,9 +19,9 @@ from actors.admin.verbs import Hooks, Verb, VerbTaken, merged
 from actors.stopping import INTAKE, PHASES, WORKFLOWS
 from fluxiq.admin.protocol import VERSION, Question
 from fluxiq.errors import Refused, Unavailable
-from fluxiq.settings import Log
 from fluxiq.telemetry import logs
 from supervisors import ChildSpec, Context, Strategy, SupervisorSpec, open_tree
+from tests.support.written_logs import written_logs
 
 PEER = Peer(pid=1, uid=0)
 
@@ -90,18 +89,9 @@ async def test_platform_that_stops_is_not_drained_any_more(tmp_path: Path) -> No
 
 
 @pytest.fixture
-def stream(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    level, before = root.level, structlog.get_config()
-    written = io.StringIO()
-    monkeypatch.setattr(logs, "_levels", None)
-    logs.configure(Log(format="json", level="info"), written)
-    yield written
-    logs.levels().end()
-    structlog.configure(**before)
-    root.setLevel(level)
-    for handler in [one for one in root.handlers if isinstance(one, logs.LibraryHandler)]:
-        root.removeHandler(handler)
+def stream() -> Iterator[io.StringIO]:
+    with written_logs() as written:
+        yield written
 
 
 async def test_log_is_louder_for_a_while_and_the_book_says_who_asked(
