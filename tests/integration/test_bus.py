@@ -187,7 +187,7 @@ class TestFetch:
         async def interrupted() -> None:
             pull = _Pull(bus._link, f"$JS.API.CONSUMER.MSG.NEXT.{stream}.worker")
             await pull.open()
-            await pull.ask({"batch": 3, "no_wait": True}, 5.0)
+            await pull.ask({"batch": 3, "expires": 4_000_000_000}, 5.0)  # nanoseconds
             assert len(pull.messages) == 3
             await pull.aclose()
 
