@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import trio
-from msgspec import to_builtins
+from msgspec import Struct, to_builtins
 from msgspec.structs import asdict
 
 from actors.admin.arguments import Arguments
@@ -17,8 +17,10 @@ from actors.institution_watch import take_note
 from actors.platform import Platform
 from fluxiq.domain.institution import LIVING, Registered
 from fluxiq.errors import Refused, SettingsInvalid, StartRefused
+from fluxiq.ports import Idempotency
 from fluxiq.services.add_institution import add_institution
 from fluxiq.services.enroll import enroll_merchant
+from fluxiq.services.messages.envelope import digest_of
 from fluxiq.services.remove_institution import remove_institution
 from fluxiq.services.suspend_institution import (
     find_institution,
@@ -50,10 +52,19 @@ def institution_verbs(platform: Platform) -> Hooks:
             "institution_resume": Verb(room.turn(resume_institution), ("institution", "reason")),
             "institution_remove": Verb(room.remove, ("institution", "archive", "reason")),
             "merchant_enroll": Verb(
-                room.enroll, ("institution", "name", "document", "city", "reason")
+                room.enroll,
+                ("institution", "name", "document", "city", "idempotency_key", "reason"),
             ),
         },
     )
+
+
+class _MovesIn(Struct, frozen=True, kw_only=True):
+    """What an idempotency key stands for: asked again for another reason, it is the same."""
+
+    name: str
+    document: str
+    city: str
 
 
 class _Room:
@@ -120,10 +131,17 @@ class _Room:
     async def enroll(self, _desk: "Desk", arguments: Arguments) -> object:
         ispb, name = arguments.text("institution"), arguments.text("name")
         document, city = arguments.text("document"), arguments.text("city")
+        key = arguments.text("idempotency_key", "")
         arguments.reason()  # for the book alone
         arguments.done()
-        tenant = self._platform.tenants.get(ispb)
-        enrolled = await enroll_merchant(tenant, name=name, document=document, city=city)
+        asked = _MovesIn(name=name, document=document, city=city)
+        enrolled = await enroll_merchant(
+            self._platform.tenants.get(ispb),
+            name=name,
+            document=document,
+            city=city,
+            idempotency=Idempotency(key=key, digest=digest_of(asked)) if key else None,
+        )
         return {
             "merchant_id": enrolled.merchant.id,
             "account_id": enrolled.account.id,

@@ -35,6 +35,7 @@ from fluxiq.domain.records import (
     TransferStatus,
 )
 from fluxiq.domain.token_bucket import BucketSize, Spent
+from fluxiq.ports.contest_desk import ContestDesk
 from fluxiq.ports.fraud_desk import FraudDesk
 from fluxiq.ports.locations import Locations
 from fluxiq.ports.origin import Origin, origin
@@ -111,7 +112,7 @@ class Callback(Struct, frozen=True, kw_only=True):
     certificate: bytes | None = None
 
 
-class Provider(Directory, FraudDesk, Locations, Protocol):
+class Provider(Directory, FraudDesk, ContestDesk, Locations, Protocol):
     """One gateway connection to a PIX provider."""
 
     async def send(self, payout: Payout) -> OrderAnswer:
@@ -193,6 +194,20 @@ class OutboxDraft(Struct, frozen=True, kw_only=True):
     subject: str
     reference: str
     body: bytes
+
+
+class Enrollment(Struct, frozen=True, kw_only=True):
+    """A merchant with all it begins with. `refusal` is what a replay is told: that it was made,
+    since a key is shown once.
+    """
+
+    merchant: Merchant
+    account: Account
+    keys: Sequence[PixKey]
+    event: Event
+    api_key: ApiKey
+    refusal: bytes
+    idempotency: Idempotency | None
 
 
 class ChargeOpening(Struct, frozen=True, kw_only=True):
@@ -323,6 +338,10 @@ class Store(Protocol):
     # who
 
     async def find_api_key(self, key_hash: bytes) -> ApiKey | None: ...
+
+    async def enroll(self, enrollment: Enrollment) -> Opening:
+        """Raises Refused `pix_key_taken`. Keys are the institution's, not the merchant's."""
+        ...
 
     async def add_merchant(self, merchant: Merchant) -> None: ...
 

@@ -37,7 +37,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     at: datetime
     idempotency: Idempotency | None = None
     response: bytes = b""
-    actor: str | None = None  # None: the merchant
+    actor: str | None = None  # None: the key or the person of the merchant who asks
     reason: str = ""
 
 

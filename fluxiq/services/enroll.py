@@ -16,8 +16,11 @@ from fluxiq.domain.records import (
     Merchant,
     PixKey,
 )
+from fluxiq.ports import Enrollment, Fresh, Idempotency
 from fluxiq.services.authenticate import last_characters, new_key
 from fluxiq.services.messages.accounts import account_view
+from fluxiq.services.messages.envelope import encode
+from fluxiq.services.replay import Refusal, replay, replay_if_known
 from fluxiq.services.tenant import Tenant
 
 PRODUCT = "prod_pix_merchant"
@@ -47,8 +50,13 @@ async def enroll_merchant(
     city: str,
     keys: Sequence[str] = (),
     permissions: tuple[str, ...] = ("*",),
+    idempotency: Idempotency | None = None,
 ) -> Enrolled:
-    """Raises Refused for a document or key that is malformed or taken."""
+    """Whole, or not at all. Raises Refused for a document that is malformed, for a key that is
+    malformed or taken, and "merchant_enrolled" for an idempotency key that made one before: its
+    API key was told then, and is on no paper from which it could be told again.
+    """
+    await replay_if_known(tenant, tenant.ispb, idempotency)  # raises: a replay is a refusal
     now = tenant.clock.now()
     _, bare = parse_document(document)
     merchant = Merchant(
@@ -67,27 +75,44 @@ async def enroll_merchant(
     owned = [_pix_key(account, key) for key in (*keys, str(uuid.UUID(bytes=tenant.ids.secret(16))))]
     text = new_key(tenant)
 
-    await tenant.store.add_merchant(merchant)
     await tenant.ledger.create_accounts(
         [postings.customer_account(account.ledger_id, tenant.institution.ledger)]
     )
-    await tenant.store.add_account(account, owned, _event(tenant, account, owned))
-    await tenant.store.add_api_key(
-        ApiKey(
-            id=tenant.ids.new("key"),
-            merchant_id=merchant.id,
-            name="first key",
-            key_hash=tenant.key_hash(text),
-            permissions=permissions,
-            created_at=now,
-            last_characters=last_characters(text),
+    opening = await tenant.store.enroll(
+        Enrollment(
+            merchant=merchant,
+            account=account,
+            keys=owned,
+            event=_event(tenant, account, owned),
+            api_key=ApiKey(
+                id=tenant.ids.new("key"),
+                merchant_id=merchant.id,
+                name="first key",
+                key_hash=tenant.key_hash(text),
+                permissions=permissions,
+                created_at=now,
+                last_characters=last_characters(text),
+            ),
+            refusal=encode(_made_before(account)),
+            idempotency=idempotency,
         )
     )
+    if not isinstance(opening, Fresh):
+        replay(opening)
+    assert isinstance(opening, Fresh), "a replay is a refusal, and raised"
     return Enrolled(
         merchant=merchant,
         account=account,
         pix_keys=tuple(key.key for key in owned),
         api_key=text,
+    )
+
+
+def _made_before(account: Account) -> Refusal:
+    return Refusal(
+        code="merchant_enrolled",
+        message="this key has enrolled a merchant; its API key was told then, and only then",
+        details={"merchant_id": account.merchant_id, "account_id": account.id},
     )
 
 

@@ -6,8 +6,8 @@ import asyncpg
 
 from fluxiq.domain.records import Account, ApiKey, Event, Merchant, PixKey
 from fluxiq.errors import Refused
-from fluxiq.ports import Page
-from fluxiq.stores import paperwork, telling
+from fluxiq.ports import Enrollment, Fresh, Opening, Page
+from fluxiq.stores import idempotency, paperwork, telling
 from fluxiq.stores.pool import Connection, uuid_of
 from fluxiq.stores.rows import columns, digest_of, record
 from fluxiq.stores.sealed import (
@@ -19,6 +19,32 @@ from fluxiq.stores.sealed import (
     key_index,
 )
 from fluxiq.stores.sealed_records import account_of, merchant_of, pix_key_of
+
+
+async def enroll(connection: Connection, house: House, enrollment: Enrollment) -> Opening:
+    """All of it, or nothing. Raises Refused `pix_key_taken`."""
+    answer = await idempotency.claim_alone(connection, house, _claim(house, enrollment))
+    if not isinstance(answer, Fresh):
+        return answer
+
+    await add_merchant(connection, house, enrollment.merchant)
+    await add_account(connection, house, enrollment.account, enrollment.keys, enrollment.event)
+    await add_api_key(connection, enrollment.api_key)
+    return answer
+
+
+def _claim(house: House, enrollment: Enrollment) -> idempotency.Claim | None:
+    if enrollment.idempotency is None:
+        return None
+
+    return idempotency.Claim(
+        merchant_id=house.ispb,
+        idempotency=enrollment.idempotency,
+        resource_id=enrollment.merchant.id,
+        at=enrollment.merchant.created_at,
+        refused=True,
+        response=enrollment.refusal,
+    )
 
 
 async def add_merchant(connection: Connection, house: House, merchant: Merchant) -> None:
@@ -51,7 +77,7 @@ async def find_merchant(connection: Connection, house: House, merchant_id: str) 
 
 
 async def add_api_key(connection: Connection, key: ApiKey, actor: str | None = None) -> None:
-    """`actor` is who asked for it, the merchant unless told."""
+    """`actor` is who asked for it; the platform where it is a merchant's first."""
     added = await connection.fetchval(
         """
         INSERT INTO api_keys (
@@ -76,9 +102,12 @@ async def add_api_key(connection: Connection, key: ApiKey, actor: str | None = N
     )
 
     if added is not None:
-        who = actor or key.merchant_id
         line = paperwork.AuditLine(
-            who, "api_key.created", key.id, digest_of(key), merchant_id=key.merchant_id
+            actor or "platform",
+            "api_key.created",
+            key.id,
+            digest_of(key),
+            merchant_id=key.merchant_id,
         )
         await paperwork.file(connection, audit=[line])
 
@@ -106,7 +135,7 @@ async def add_account(
 
     await _insert_pix_keys(connection, house, keys)
     line = paperwork.AuditLine(
-        account.merchant_id,
+        "platform",
         "account.created",
         account.id,
         digest_of(account),

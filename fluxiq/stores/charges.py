@@ -195,7 +195,7 @@ def _row(house: House, charge: Charge) -> tuple[object, ...]:
 
 def _line(action: str, charge: Charge, *, given: str | None, where: Origin) -> paperwork.AuditLine:
     return paperwork.AuditLine(
-        charge.merchant_id,
+        paperwork.asker(where, charge.merchant_id),
         f"charge.{action}",
         charge.id,
         digest_of(charge),

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from fluxiq.domain.records import Event
 from fluxiq.ports import Fresh, Page
+from fluxiq.ports.origin import origin
 from fluxiq.ports.webhooks import (
     REDELIVERIES_MAX,
     Again,
@@ -165,7 +166,7 @@ async def _write_down(
     connection: Connection, asked: Asked, action: str, subject: str, note: str
 ) -> None:
     line = paperwork.AuditLine(
-        asked.actor or asked.merchant_id,
+        asked.actor or paperwork.asker(origin(), asked.merchant_id),
         f"webhook.{action}",
         subject,
         digest_of(asked),

@@ -6,6 +6,7 @@ from fluxiq.domain.records import Event, WebhookEndpoint
 from fluxiq.domain.webhook import Disabled, EndpointChange, changed
 from fluxiq.errors import Refused
 from fluxiq.ports import Fresh, Page
+from fluxiq.ports.origin import origin
 from fluxiq.ports.webhooks import Again, Asked
 from fluxiq.stores import idempotency, paperwork, telling
 from fluxiq.stores.pool import Connection
@@ -78,7 +79,7 @@ async def add_endpoint(
         endpoint.deleted_at,
     )
     if added is not None:
-        await _write_down(connection, "created", endpoint, endpoint.merchant_id, b"")
+        await _write_down(connection, "created", endpoint, _asker(asked), b"")
     return answer
 
 
@@ -129,12 +130,16 @@ async def change_endpoint(
         return before
 
     await _overwrite(connection, house, after)
-    actor = "platform" if isinstance(change, Disabled) else asked.merchant_id
+    actor = "platform" if isinstance(change, Disabled) else _asker(asked)
     action = type(change).__name__.lower()
     await _write_down(connection, action, after, actor, digest_of(before))
     if event is not None:
         await telling.tell(connection, house, [telling.Telling(event)])
     return after
+
+
+def _asker(asked: Asked) -> str:
+    return asked.actor or paperwork.asker(origin(), asked.merchant_id)
 
 
 def claim_of(asked: Asked, resource_id: str) -> idempotency.Claim | None:

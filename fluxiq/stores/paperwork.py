@@ -37,6 +37,13 @@ class AuditLine(Struct, frozen=True):
     origin: Origin = field(default_factory=origin)
 
 
+def asker(where: Origin, merchant_id: str) -> str:
+    """The actor of what is a merchant's to do: the API key or the person that asks for it; the
+    merchant where nobody does, as for a line of a batch that a job opens.
+    """
+    return where.credential or merchant_id
+
+
 class Announcement(Struct, frozen=True):
     """A message that stays in the outbox until `work` (an inbox row's or a payout's id) is done."""
 

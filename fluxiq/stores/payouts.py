@@ -112,7 +112,13 @@ async def _open(
         *columns([_row(house, opening) for opening in asked], 15),
         *paperwork.walked((step, one.payout.id) for one in asked for step in one.steps),
         *paperwork.audited(
-            _line("created", one.payout, one.payout.merchant_id, where=one.origin) for one in asked
+            _line(
+                "created",
+                one.payout,
+                paperwork.asker(one.origin, one.payout.merchant_id),
+                where=one.origin,
+            )
+            for one in asked
         ),
     )
     happened = {row["what"] for row in rows}

@@ -8,6 +8,7 @@ from typing import Final
 from fluxiq.domain.records import PayoutReturn, Receipt, Refund, Step
 from fluxiq.domain.refund import TRANSITIONS
 from fluxiq.ports import Archived, Opening, Page
+from fluxiq.ports.origin import origin
 from fluxiq.ports.refunds import (
     RefundEnded,
     RefundHeld,
@@ -177,7 +178,9 @@ async def _open_refund(connection: Connection, house: House, opening: RefundOpen
         *claims.columns(),
         *columns([_row(opening)], 15),
         *paperwork.walked((step, refund.id) for step in opening.steps),
-        *paperwork.audited([_line("created", refund, refund.merchant_id)]),
+        *paperwork.audited(
+            [_line("created", refund, paperwork.asker(origin(), refund.merchant_id))]
+        ),
     )
     [answer] = await claims.answers(connection, {row["what"] for row in rows})
     return answer

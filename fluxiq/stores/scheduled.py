@@ -7,6 +7,7 @@ from typing import Final
 
 from fluxiq.domain.records import Payout
 from fluxiq.ports import Archived, Fresh, Limited, Opening
+from fluxiq.ports.origin import origin
 from fluxiq.ports.scheduled import (
     PayoutCalledOff,
     PayoutDue,
@@ -140,7 +141,7 @@ async def _schedule(connection: Connection, house: House, scheduling: PayoutSche
         *job_queue.enqueued([(scheduling.job, payout.id)]),
         *telling.told(house, [_telling(scheduling)]),
         *paperwork.walked((step, payout.id) for step in scheduling.steps),
-        *paperwork.audited([_line(payout, payout.merchant_id)]),
+        *paperwork.audited([_line(payout, paperwork.asker(origin(), payout.merchant_id))]),
     )
     told = telling.Told.of_rows(rows)
     [answer] = await claims.answers(connection, told.happened)

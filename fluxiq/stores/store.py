@@ -28,6 +28,7 @@ from fluxiq.ports import (
     Books,
     ChargeOpening,
     Differs,
+    Enrollment,
     HoldSettled,
     Idempotency,
     Limited,
@@ -93,6 +94,10 @@ class PostgresStore(Store):
 
     async def find_api_key(self, key_hash: bytes) -> ApiKey | None:
         return await self._postgres.run(accounts.find_api_key, key_hash)
+
+    async def enroll(self, enrollment: Enrollment) -> Opening:
+        """Raises Refused `pix_key_taken`."""
+        return await self._postgres.transaction(accounts.enroll, self._house, enrollment)
 
     async def add_merchant(self, merchant: Merchant) -> None:
         await self._postgres.transaction(accounts.add_merchant, self._house, merchant)

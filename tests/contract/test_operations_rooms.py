@@ -510,6 +510,7 @@ async def test_refusals_of_the_rooms_come_with_their_status(room: Room) -> None:
         ("institution_add", "institution_invalid", 422),
         ("institution_suspend", "institution_state", 409),
         ("merchant_enroll", "invalid_document", 422),
+        ("merchant_enroll", "merchant_enrolled", 409),
         ("audit_prove", "audit_line_not_sealed", 409),
     ):
         room.world.desk.answers[verb] = Refused(code, "no")

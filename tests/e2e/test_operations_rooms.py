@@ -158,6 +158,7 @@ def test_what_one_does_is_done_and_is_on_ones_own_trail_only(
             f"/institutions/{BOREAL}/merchants",
             name="Armazem", document="00000000000191", city="Santos",
         )  # fmt: skip
+        _a_lost_answer_enrolls_nobody_twice(boreal)
         assert httpx.get(
             f"{platform.addresses.api}/api/v1/merchants",
             headers={"Authorization": f"Bearer {moved_in['api_key']}"},
@@ -175,6 +176,25 @@ def test_what_one_does_is_done_and_is_on_ones_own_trail_only(
         told = msgspec.json.encode(aurora.trail()).decode()
         assert job not in told
         assert paid["end_to_end_id"] not in told
+
+
+def _a_lost_answer_enrolls_nobody_twice(chief: Chief) -> None:
+    """Asked again under its key, a wizard made a second merchant."""
+    path = f"{ROOT}/institutions/{BOREAL}/merchants"
+    body = {"name": "Loja", "document": "52998224725", "city": "Santos", "reason": "a test"}
+    under = {"Idempotency-Key": "wizard-1"}
+    made = chief.http.post(path, json=body, headers=under)
+    assert made.status_code == 201, made.text
+    again = chief.http.post(path, json=body | {"reason": "the answer was lost"}, headers=under)
+    assert again.status_code == 409, again.text
+    error, one = again.json()["error"], made.json()["data"]
+    assert error["code"] == "merchant_enrolled"
+    assert error["details"] == {name: one[name] for name in ("merchant_id", "account_id")}
+    assert one["api_key"] not in again.text
+    other = chief.http.post(path, json=body | {"city": "Recife"}, headers=under)
+    assert other.json()["error"]["code"] == "idempotency_key_reused"
+    looked = chief.http.get("/api/v1/institution/merchants", params={"q": body["document"]})
+    assert [found["id"] for found in looked.json()["data"]] == [one["merchant_id"]]
 
 
 def _found(chief: Chief, actions: set[str]) -> list[Json]:

@@ -22,6 +22,7 @@ from fluxiq.domain.webhook import (
 )
 from fluxiq.errors import Refused
 from fluxiq.ports import Differs, Fresh, Idempotency, Page, Replay
+from fluxiq.ports.origin import Origin, comes_from, comes_from_before
 from fluxiq.ports.webhooks import (
     Asked,
     DeliveriesWanted,
@@ -406,6 +407,34 @@ async def test_a_disabled_endpoint_is_on_the_audit_trail_and_told_to_the_others(
     assert [tuple(one.values()) for one in lines] == [
         (MERCHANT, "webhook.created", ""),
         ("platform", "webhook.disabled", "gone"),
+    ]
+
+
+async def test_webhook_changes_were_on_the_trail_as_the_merchants_and_not_as_the_persons(
+    postgres_webhooks: tuple[PostgresWebhooks, Postgres],
+) -> None:
+    webhooks, postgres = postgres_webhooks
+    token = comes_from(Origin(credential="usr_ana", address="192.0.2.1"))
+    try:
+        hook = await added(webhooks)
+        rotated = Rotated(secret="whsec_new", overlap_seconds=0)
+        await webhooks.change_endpoint(hook.id, rotated, asked(1))
+        [sent] = await owed(webhooks, hook, 0)
+        await webhooks.redeliver(delivery_id(sent.id, hook.id), asked(2))
+    finally:
+        comes_from_before(token)
+    await webhooks.change_endpoint(hook.id, Disabled(reason="gone"), asked(3))
+
+    lines = await fetch(
+        postgres,
+        "SELECT action, actor FROM audit_trail WHERE action LIKE 'webhook.%' ORDER BY id",
+    )
+    assert [tuple(one.values()) for one in lines] == [
+        ("webhook.created", "usr_ana"),
+        ("webhook.rotated", "usr_ana"),
+        ("webhook.tested", "usr_ana"),
+        ("webhook.redelivered", "usr_ana"),
+        ("webhook.disabled", "platform"),
     ]
 
 

@@ -40,6 +40,7 @@ from fluxiq.ports import (
     Books,
     ChargeOpening,
     Differs,
+    Enrollment,
     Fresh,
     HoldSettled,
     Idempotency,
@@ -115,6 +116,22 @@ class MemoryStore:
     async def find_api_key(self, key_hash: bytes) -> ApiKey | None:
         await trio.lowlevel.checkpoint()
         return self.api_keys.get(key_hash)
+
+    async def enroll(self, enrollment: Enrollment) -> Opening:
+        if enrollment.idempotency is not None:
+            known = self._claim(
+                self.ispb,
+                enrollment.idempotency,
+                enrollment.merchant.id,
+                enrollment.merchant.created_at,
+                Replay(True, enrollment.refusal),
+            )
+            if known is not None:
+                return known
+        await self.add_account(enrollment.account, enrollment.keys, enrollment.event)
+        await self.add_merchant(enrollment.merchant)
+        await self.add_api_key(enrollment.api_key)
+        return Fresh()
 
     async def add_merchant(self, merchant: Merchant) -> None:
         await trio.lowlevel.checkpoint()

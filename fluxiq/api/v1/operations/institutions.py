@@ -114,14 +114,22 @@ async def resume_institution(call: Call, ispb: PathText, body: Why) -> Data[Inst
     rate=Rate.WRITE,
     reply=Data[MerchantEnrolled],
     status=201,
-    refuses=(*DEED_AT_ONE, "invalid_document"),
+    refuses=(
+        *DEED_AT_ONE,
+        "invalid_document",
+        "merchant_enrolled",
+        "idempotency_key_reused",
+    ),
 )
 async def enroll_merchant(
     call: Call, ispb: PathText, body: EnrollMerchant
 ) -> Data[MerchantEnrolled]:
     """A merchant moves in: its record, an account with a PIX key, and an API key, which is told
-    this once. Asked twice, two move in.
+    this once. Under one Idempotency-Key one moves in: asked again, the answer is 409
+    `merchant_enrolled`, whose details say `merchant_id` and `account_id`.
     """
+    key = call.said_key()
+    under = {} if key is None else {"idempotency_key": key}
     answer = await call.operations.act(
         call.operator,
         "merchant_enroll",
@@ -130,6 +138,7 @@ async def enroll_merchant(
         name=body.name,
         document=body.document,
         city=body.city,
+        **under,
     )
     return Data(convert(answer, MerchantEnrolled))
 
