@@ -51,6 +51,7 @@ from fluxiq.stores.api_keys import PostgresApiKeys
 from fluxiq.stores.audit import PostgresAudit
 from fluxiq.stores.audit_chain import PostgresAuditChain
 from fluxiq.stores.backlogs import PostgresBacklogs
+from fluxiq.stores.contests import PostgresContests
 from fluxiq.stores.customers import PostgresCustomers
 from fluxiq.stores.dead_letters import PostgresDeadLetters
 from fluxiq.stores.endpoint_standings import PostgresEndpointStandings
@@ -257,6 +258,7 @@ def _tenant(branch: Branch, context: Context) -> Tenant:
         scheduled=PostgresScheduled(*sealed),
         med=PostgresMed(*sealed),
         infractions=PostgresInfractions(*sealed),
+        contests=PostgresContests(*sealed),
         api_keys=PostgresApiKeys(*sealed),
         users=PostgresUsers(*sealed),
         sessions=PostgresSessions(opened.postgres, opened.keyring),

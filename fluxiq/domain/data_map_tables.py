@@ -410,6 +410,16 @@ _FRAUD: Final = (
         linked="id number end_to_end_id reason stage told created_at updated_at due_at",
         other="provider in_doubt",
     ),
+    Mapped(
+        table="contests",
+        purpose="payments made that their customers say were fraud",
+        basis=Basis.OBLIGATION,
+        kept=OPERATIONS,
+        direct=(Direct(column="details", what="what is said of people", whose=Whose.ANYBODY),),
+        linked="id payout_id merchant_id account_id end_to_end_id amount reason status opened_by "
+        "created_at updated_at due_at reported_at decided_at",
+        other="provider owed in_doubt status_reason",
+    ),
 )
 
 _TELLING: Final = (

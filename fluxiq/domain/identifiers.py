@@ -84,6 +84,7 @@ class IdPrefix(StrEnum):
     ERASURE = "era"
     EXPORT = "exp"
     PAYOUT_BATCH = "bat"
+    CONTEST = "cts"
 
 
 class EndToEndId(Struct, frozen=True, kw_only=True):

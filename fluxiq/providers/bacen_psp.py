@@ -51,6 +51,7 @@ class BacenPspProvider(CobApi):
             refunds_path=psp.refunds_path,
             directory_path=psp.directory_path,
             infractions_path=psp.infractions_path,
+            contests_path=psp.contests_path,
             charges_path=psp.charges_path if dynamic_codes else "",
             statement_path=psp.statement_path,
             unauthorised=_forgetting(tokens),

@@ -22,7 +22,7 @@ from fluxiq.providers.cob_messages import (
     CobWanted,
     Value,
 )
-from fluxiq.providers.fraud_api import FraudApi
+from fluxiq.providers.contest_api import ContestApi
 from fluxiq.providers.order_api import decode_whole
 from fluxiq.providers.order_messages import Payer
 
@@ -36,7 +36,7 @@ _MADE: Final = frozenset({200, 201})
 _OVER: Final = frozenset({200, 400, 404, 409, 410, 422})
 
 
-class CobApi(FraudApi):
+class CobApi(ContestApi):
     """`ports.locations.Locations`, beside all that a provider of orders can do."""
 
     @property

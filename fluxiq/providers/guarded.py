@@ -14,6 +14,7 @@ import trio
 from msgspec import Struct
 
 from fluxiq.domain.circuit import Circuit, CircuitPolicy, CircuitState
+from fluxiq.domain.contest import Contest, ContestAnswer
 from fluxiq.domain.infraction import InfractionStatus
 from fluxiq.domain.reconciliation import Flow, Window
 from fluxiq.domain.records import Notice, Payout, Recipient, Refund
@@ -146,6 +147,15 @@ class GuardedProvider:
 
     async def find_infraction(self, number: str) -> InfractionStatus | None:
         return await self._pass("find_infraction", lambda: self._inner.find_infraction(number))
+
+    async def report_contest(self, contest: Contest) -> ContestAnswer:
+        return await self._pass("report_contest", lambda: self._inner.report_contest(contest))
+
+    async def cancel_contest(self, contest_id: str) -> ContestAnswer:
+        return await self._pass("cancel_contest", lambda: self._inner.cancel_contest(contest_id))
+
+    async def find_contest(self, contest_id: str) -> ContestAnswer:
+        return await self._pass("find_contest", lambda: self._inner.find_contest(contest_id))
 
     def verify_callback(self, callback: Callback, now: datetime) -> None:
         """Not a call of ours: neither counted nor held back."""

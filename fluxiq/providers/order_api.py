@@ -61,6 +61,7 @@ class OrderApi:
         refunds_path: str = "/refunds",
         directory_path: str = "/dict",
         infractions_path: str = "/infractions",
+        contests_path: str = "/contests",
         charges_path: str = "",
         statement_path: str = "/statement",
         unauthorised: Callable[[Mapping[str, str]], None] = _nothing,
@@ -73,6 +74,7 @@ class OrderApi:
         self._refunds_path = refunds_path
         self._directory_path = directory_path
         self._infractions_path = infractions_path
+        self._contests_path = contests_path
         self._charges_path = charges_path
         self._statement_path = statement_path
         self._unauthorised = unauthorised

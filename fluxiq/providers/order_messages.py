@@ -128,6 +128,19 @@ class InfractionClosing(
     result: AnalysisResult
 
 
+class ContestOrder(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """PUT /contests/{id}: a customer says that the payment `end_to_end_id` was fraud. Answered, as
+    every word about a contest, with an InfractionReply.
+    """
+
+    end_to_end_id: Annotated[str, Meta(min_length=32, max_length=32)]
+    amount: Reais
+    situation: Situation
+    details: Annotated[str, Meta(max_length=2000, pattern=STORABLE)] = ""
+
+
 class InfractionReply(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):

@@ -28,6 +28,7 @@ from fluxiq.sdk.paging import AsyncPages, Pages
 from fluxiq.sdk.request import Page, PageMeta
 from fluxiq.sdk.resources.accounts import Account, Balance, StatementLine, StatementPage
 from fluxiq.sdk.resources.charges import Charge, Payer
+from fluxiq.sdk.resources.contests import Contest
 from fluxiq.sdk.resources.directory import Key, Owner
 from fluxiq.sdk.resources.events import LoggedEvent
 from fluxiq.sdk.resources.limits import AccountLimits, LimitsRaised, LimitsWindow
@@ -85,6 +86,7 @@ __all__ = [
     "BatchLine",
     "Charge",
     "Conflict",
+    "Contest",
     "Delivery",
     "DeliveryEnd",
     "DeliveryUpdate",

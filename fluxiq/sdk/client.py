@@ -13,6 +13,7 @@ from fluxiq.sdk.live import AsyncLive, Live, Place, place_of
 from fluxiq.sdk.resources.accounts import Accounts
 from fluxiq.sdk.resources.audit import AuditTrail
 from fluxiq.sdk.resources.charges import Charges
+from fluxiq.sdk.resources.contests import Contests
 from fluxiq.sdk.resources.directory import Directory
 from fluxiq.sdk.resources.events import Events
 from fluxiq.sdk.resources.limits import Limits
@@ -47,6 +48,7 @@ class _Resources(Generic[C]):
         self.payout_batches = PayoutBatches(connection)
         self.refunds = Refunds(connection)
         self.med_reports = MedReports(connection)
+        self.contests = Contests(connection)
         self.directory = Directory(connection)
         self.qr_codes = QrCodes(connection)
         self.accounts = Accounts(connection)

@@ -29,6 +29,7 @@ from fluxiq.services.run_settlements import run_settlements
 from fluxiq.services.sweep import enquire_unanswered, expire_charges, resume_unheld
 from fluxiq.services.sweep_med import expire_reports, resume_reports
 from fluxiq.services.sweep_transfers import expire_approvals, resume_transfers
+from fluxiq.services.tell_contests import tell_contests
 from fluxiq.services.tenant import Tenant
 from fluxiq.services.watch_holds import watch_holds
 
@@ -77,6 +78,10 @@ async def _answer_infractions(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
     await answer_infractions(tenant)
 
 
+async def _tell_contests(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
+    await tell_contests(tenant)
+
+
 async def _prune_jobs(tenant: Tenant, _args: NoArgs, _job: Job) -> None:
     await prune_jobs(tenant, KINDS)
 
@@ -111,6 +116,7 @@ WATCH_HOLDS: Final = _sweep("holds.watch", _watch_holds, priority=2)
 RESUME_REPORTS: Final = _sweep("med.resume", _resume_reports, priority=2)
 EXPIRE_REPORTS: Final = _sweep("med.expire", _expire_reports, priority=2)
 ANSWER_INFRACTIONS: Final = _sweep("med.answer", _answer_infractions, priority=2)
+TELL_CONTESTS: Final = _sweep("contests.tell", _tell_contests, priority=2)
 PRUNE_JOBS: Final = Kind(
     name="jobs.prune", run=_prune_jobs, concurrency=1, priority=9, seconds_max=300.0
 )
@@ -133,6 +139,7 @@ KINDS: Final = (
     RESUME_REPORTS,
     EXPIRE_REPORTS,
     ANSWER_INFRACTIONS,
+    TELL_CONTESTS,
     WATCH_HOLDS,
     reconcile_jobs.RECENT,
     reconcile_jobs.DAY,
@@ -156,6 +163,8 @@ SCHEDULES: Final = (
     Schedule(name="med.resume", kind=RESUME_REPORTS.name, timing=Every(5)),
     Schedule(name="med.expire", kind=EXPIRE_REPORTS.name, timing=Every(60)),
     Schedule(name="med.answer", kind=ANSWER_INFRACTIONS.name, timing=Every(5)),
+    # Somebody waits to see that it was reported.
+    Schedule(name="contests.tell", kind=TELL_CONTESTS.name, timing=Every(2)),
     Schedule(name="sealing.reseal", kind=RESEAL.name, timing=Every(60)),
     Schedule(name="payers.index", kind=INDEX_PAYERS.name, timing=Every(600)),
     Schedule(name="jobs.prune", kind=PRUNE_JOBS.name, timing=Every(60)),

@@ -17,6 +17,7 @@ from fluxiq.ports.admission import Admission
 from fluxiq.ports.api_keys import ApiKeys
 from fluxiq.ports.audit import AuditChain
 from fluxiq.ports.backlogs import Backlogs
+from fluxiq.ports.contests import Contests
 from fluxiq.ports.customers import Customers
 from fluxiq.ports.dead_letters import DeadLetters
 from fluxiq.ports.endpoint_standings import EndpointStandings
@@ -93,6 +94,7 @@ class Tenant:
     scheduled: ScheduledPayouts
     med: MedReports
     infractions: Infractions
+    contests: Contests
     api_keys: ApiKeys
     users: Users
     sessions: Sessions

@@ -127,6 +127,7 @@ class Psp(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     refunds_path: Path = "/refunds"
     directory_path: Path = "/dict"
     infractions_path: Path = "/infractions"
+    contests_path: PathOrNone = "/contests"
     charges_path: Path = "/cob"  # only asked with `dynamic_codes`
     pix_path: PathOrNone = "/pix"  # what we received, as the BCB lists it (API Pix: GET /pix)
     statement_path: PathOrNone = ""  # what we sent, and what came back; our contract

@@ -61,6 +61,7 @@ _IN_FLIGHT: Final[Mapping[str, str]] = {
         "FROM {schema}.payout_batches WHERE status IN ('awaiting_release', 'releasing')"
     ),
     "fraud reports": "FROM {schema}.med_reports WHERE settled_at IS NULL",
+    "contests": "FROM {schema}.contests WHERE owed IS NOT NULL",
     "notices that nobody read": "FROM {schema}.inbox WHERE done_at IS NULL",
     "batches of the ledger": (
         "FROM {schema}.ledger_journal WHERE results_reversed IS NULL OR NOT mirrored"

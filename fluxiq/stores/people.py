@@ -68,6 +68,7 @@ SEARCHED: Final = (
     Searched(table="transfers", at="updated_at"),
     Searched(table="med_reports", at="updated_at"),
     Searched(table="infractions", at="updated_at"),
+    Searched(table="contests", at="updated_at"),
     Searched(table="inbox", at="received_at"),
     Searched(table="events"),
     Searched(table="idempotency_keys", key=(("merchant_id", "text"), ("key", "text"))),
@@ -92,6 +93,7 @@ _FOLLOWING: Final = (
     ("receipts", "end_to_end_id", "refunds", "end_to_end_id"),
     ("receipts", "end_to_end_id", "med_reports", "end_to_end_id"),
     ("payouts", "end_to_end_id", "infractions", "end_to_end_id"),
+    ("payouts", "end_to_end_id", "contests", "end_to_end_id"),
 )
 
 

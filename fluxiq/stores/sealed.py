@@ -92,6 +92,7 @@ INSTRUCTION: Final = Column(
 NOTICE: Final = Column("inbox", "notice")
 MED_DETAILS: Final = Column("med_reports", "details")
 INFRACTION_DETAILS: Final = Column("infractions", "details")
+CONTEST_DETAILS: Final = Column("contests", "details")
 EVENT_BODY: Final = Column("events", "body")
 SECRET: Final = Column("webhook_endpoints", "secret")
 PREVIOUS_SECRET: Final = Column("webhook_endpoints", "previous_secret")
@@ -147,6 +148,7 @@ SEALED: Final = (
     NOTICE,
     MED_DETAILS,
     INFRACTION_DETAILS,
+    CONTEST_DETAILS,
     EVENT_BODY,
     SECRET,
     PREVIOUS_SECRET,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from fluxiq.domain.contest import Contest
 from fluxiq.domain.infraction import Infraction
 from fluxiq.domain.med import MedReport
 from fluxiq.domain.records import (
@@ -68,6 +69,11 @@ def report_of(house: House, row: Row) -> MedReport:
 def infraction_of(house: House, row: Row) -> Infraction:
     details = house.open_text(row["details"], sealed.INFRACTION_DETAILS, row["id"])
     return record(Infraction, {**row, "details": details})
+
+
+def contest_of(house: House, row: Row) -> Contest:
+    details = house.open_text(row["details"], sealed.CONTEST_DETAILS, row["id"])
+    return record(Contest, {**row, "details": details})
 
 
 def endpoint_of(house: House, row: Row) -> WebhookEndpoint:

@@ -58,6 +58,10 @@ CALLS: Final[dict[str, Callable[[FluxiQ], object]]] = {
     "POST /pix/refunds": lambda api: api.refunds.create(charge_id=ID, amount=1),
     "GET /pix/refunds": lambda api: api.refunds.list(charge_id=ID).page(),
     "GET /pix/refunds/{refund_id}": lambda api: api.refunds.get(ID),
+    "POST /pix/payouts/{payout_id}/contest": lambda api: api.contests.create(ID, reason="scam"),
+    "GET /pix/payouts/{payout_id}/contest": lambda api: api.contests.get(ID),
+    "POST /pix/payouts/{payout_id}/contest/cancel": lambda api: api.contests.cancel(ID),
+    "GET /pix/contests": lambda api: api.contests.list(status="reported").page(),
     "POST /pix/med/reports": lambda api: api.med_reports.create(
         end_to_end_id="E12345678202611221200abcdefghijk", reason="scam"
     ),

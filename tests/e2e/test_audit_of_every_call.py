@@ -73,7 +73,7 @@ class Day:
         return response.json()["data"] if response.content else None
 
     async def actions(self) -> dict[str, set[str]]:
-        """What the trail says of each request."""
+        """What the trail says of each request, and whom it names: `actor action`."""
         found: dict[str, set[str]] = {}
         number = 1
         while True:
@@ -82,7 +82,7 @@ class Day:
             if not lines:
                 return found
             for line in lines:
-                found.setdefault(line.request_id, set()).add(line.action)
+                found.setdefault(line.request_id, set()).add(f"{line.actor} {line.action}")
             number += 1
 
 
@@ -138,6 +138,8 @@ async def test_every_call_that_changes_something_is_on_the_trail() -> None:
     assert day.calls.keys() - changing <= UNCHANGING.keys()
     silent = {call for call in changing if not actions.get(day.calls[call])}
     assert silent == set()
+    said = set[str]().union(*(actions[day.calls[call]] for call in changing))
+    assert [one for one in sorted(said) if one.startswith(f"{day.merchant} ")] == []
 
 
 async def _be_paid(day: Day) -> str:
@@ -167,6 +169,7 @@ async def _charges_and_payouts(day: Day, end_to_end_id: str) -> None:
     line = order | {"idempotency_key": "in a batch"}
     await day.call("POST", "/pix/payouts/batch", {"payouts": [line]})
     await _batches(day)
+    await _contest(day, order)
     tomorrow = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
     later = await day.http.post(
         "/pix/payouts", json=order | {"idempotency_key": "later", "scheduled_for": tomorrow}
@@ -177,6 +180,21 @@ async def _charges_and_payouts(day: Day, end_to_end_id: str) -> None:
         "/pix/refunds",
         {"end_to_end_id": end_to_end_id, "amount": 1_00, "idempotency_key": "back"},
     )
+
+
+async def _contest(day: Day, order: dict[str, Any]) -> None:
+    """Of a payment that was made, and taken back."""
+    paid = await day.http.post("/pix/payouts", json=order | {"idempotency_key": "contested"})
+    payout_id = paid.json()["data"]["id"]
+
+    async def is_made() -> bool:
+        shown = await day.http.get(f"/pix/payouts/{payout_id}")
+        return bool(shown.json()["data"]["status"] == "confirmed")
+
+    await eventually(is_made)
+    said = {"reason": "scam", "details": "silent@simulator.example"}
+    await day.call("POST", "/pix/payouts/{payout_id}/contest", said, payout_id=payout_id)
+    await day.call("POST", "/pix/payouts/{payout_id}/contest/cancel", payout_id=payout_id)
 
 
 async def _batches(day: Day) -> None:

@@ -73,6 +73,7 @@ from tests.support.memory_accounts import MemoryAccounts, MemoryStatements
 from tests.support.memory_admission import MemoryAdmission
 from tests.support.memory_audit import KEY, MemoryAuditChain
 from tests.support.memory_backlogs import MemoryBacklogs
+from tests.support.memory_contests import MemoryContests
 from tests.support.memory_dead_letters import MemoryDeadLetters, no_holds
 from tests.support.memory_endpoint_standings import MemoryEndpointStandings
 from tests.support.memory_infractions import no_infractions
@@ -553,6 +554,7 @@ class World:
                 MemoryStore(ISPB, ModelLedger(1)), MemoryRefunds(MemoryStore(ISPB, ModelLedger(1)))
             ),
             infractions=no_infractions(ISPB),
+            contests=MemoryContests(self.store),  # type: ignore[arg-type]
             scheduled=MemoryScheduled(MemoryStore(ISPB, ModelLedger(1)), self.jobs),
             payout_limits=MemoryLimits(
                 MemoryLimitRows(), self.store.accounts, self.store.merchants

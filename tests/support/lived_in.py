@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from fluxiq.domain.contest import Contest, ContestStatus
 from fluxiq.domain.med import MedReason, MedReport, MedStage
 from fluxiq.domain.payout_batch import (
     BatchStatus,
@@ -14,14 +15,16 @@ from fluxiq.domain.payout_batch import (
     NumberedInstruction,
     PayoutBatch,
 )
-from fluxiq.domain.records import Person, Recipient
+from fluxiq.domain.records import Payout, Person, Recipient
 from fluxiq.ports import Idempotency
 from fluxiq.ports.accounts import AccountOpening
+from fluxiq.ports.contests import ContestOpening
 from fluxiq.ports.med import MedOpening
 from fluxiq.ports.payout_batches import BatchOpening
 from fluxiq.ports.sealing import Place, Sealer
 from fluxiq.ports.webhooks import Asked
 from fluxiq.stores.account_changes import PostgresAccounts
+from fluxiq.stores.contests import PostgresContests
 from fluxiq.stores.med import PostgresMed
 from fluxiq.stores.payout_batches import PostgresPayoutBatches
 from fluxiq.stores.pool import Postgres
@@ -124,6 +127,10 @@ async def live_in(postgres: Postgres, sealer: Sealer) -> None:
         MedOpening(report=_report(received.end_to_end_id), idempotency=None)
     )
 
+    await PostgresContests(*parts).open(
+        ContestOpening(contest=_contest(made), idempotency=None, response=said)
+    )
+
     await PostgresPayoutBatches(*parts).open(_batch(said))
 
     webhooks, asked = PostgresWebhooks(*parts), Asked(merchant_id=MERCHANT, at=NOW)
@@ -190,4 +197,23 @@ def _report(end_to_end_id: str) -> MedReport:
         asked_by=MERCHANT,
         created_at=NOW,
         updated_at=NOW,
+    )
+
+
+def _contest(of: Payout) -> Contest:
+    return Contest(
+        id=new_id("cts"),
+        payout_id=of.id,
+        merchant_id=MERCHANT,
+        account_id=ACCOUNT,
+        end_to_end_id=of.end_to_end_id,
+        amount=of.amount,
+        reason=MedReason.COERCION,
+        details=DETAILS,
+        status=ContestStatus.REPORTING,
+        provider="simulator",
+        opened_by="key_1",
+        created_at=NOW,
+        updated_at=NOW,
+        due_at=NOW,
     )

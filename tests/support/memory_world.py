@@ -52,6 +52,7 @@ from fluxiq.ports import (
 )
 from fluxiq.ports.accounts import Accounts, Statements
 from fluxiq.ports.api_keys import ApiKeys
+from fluxiq.ports.contests import Contests
 from fluxiq.ports.dead_letters import DeadLetters
 from fluxiq.ports.holds import Holds
 from fluxiq.ports.infractions import Infractions
@@ -94,6 +95,7 @@ from tests.support.memory_admission import MemoryAdmission
 from tests.support.memory_audit import KEY as AUDIT_KEY
 from tests.support.memory_audit import MemoryAuditChain
 from tests.support.memory_backlogs import MemoryBacklogs
+from tests.support.memory_contests import MemoryContestDesk, MemoryContests
 from tests.support.memory_dead_letters import MemoryDeadLetters, MemoryHolds
 from tests.support.memory_endpoint_standings import MemoryEndpointStandings
 from tests.support.memory_infractions import MemoryFraudDesk, MemoryInfractions
@@ -137,6 +139,8 @@ _OUTGOING = {
     "provider.send_refund",
     "provider.acknowledge_infraction",
     "provider.close_infraction",
+    "provider.report_contest",
+    "provider.cancel_contest",
 }
 
 
@@ -305,11 +309,12 @@ class MemoryCache:
         return decisions
 
 
-class MemoryProvider(MemoryFraudDesk):
+class MemoryProvider(MemoryFraudDesk, MemoryContestDesk):
     """A PIX provider that pays or rejects an order once, whatever it is sent again."""
 
     def __init__(self) -> None:
-        super().__init__()
+        MemoryFraudDesk.__init__(self)
+        MemoryContestDesk.__init__(self)
         self.owners = {
             KEY: Recipient(pix_key=KEY, pix_key_type="EMAIL", name="Somebody", ispb=PAYER_ISPB)
         }
@@ -459,6 +464,7 @@ class MemoryWorld:
         self.payout_batches = MemoryPayoutBatches(self.jobs, self.store.payouts_by_id)
         self.med = MemoryMed(self.store, self.refunds)
         self.infractions = MemoryInfractions(self.store, self.med)
+        self.contests = MemoryContests(self.store)
         self.dead_letters = MemoryDeadLetters(self.store)
         self.holds = MemoryHolds(self.store, self.refunds, self.dead_letters, self.ledger)
         tables = Tables(
@@ -624,6 +630,7 @@ class MemoryWorld:
             ),
             med=cast("MedReports", Faulty(self.med, "med", self.faults)),
             infractions=cast("Infractions", Faulty(self.infractions, "infractions", self.faults)),
+            contests=cast("Contests", Faulty(self.contests, "contests", self.faults)),
             scheduled=cast("ScheduledPayouts", Faulty(self.scheduled, "scheduled", self.faults)),
             payout_limits=cast("LimitRecords", Faulty(self.limits, "limits", self.faults)),
             api_keys=cast(

@@ -8,6 +8,7 @@ import trio
 import trio.testing
 
 from fluxiq.domain.circuit import CircuitState
+from fluxiq.domain.contest import Contest, ContestAnswer, ContestWord
 from fluxiq.domain.infraction import InfractionStatus
 from fluxiq.domain.reconciliation import Flow, Window
 from fluxiq.domain.records import Notice, Payout, Recipient, Refund
@@ -57,6 +58,18 @@ class Scripted:
     async def find_infraction(self, number: str) -> InfractionStatus | None:
         await self._answer()
         return None
+
+    async def report_contest(self, contest: Contest) -> ContestAnswer:
+        await self._answer()
+        return ContestAnswer(ContestWord.OPEN)
+
+    async def cancel_contest(self, contest_id: str) -> ContestAnswer:
+        await self._answer()
+        return ContestAnswer(ContestWord.CANCELLED)
+
+    async def find_contest(self, contest_id: str) -> ContestAnswer:
+        await self._answer()
+        return ContestAnswer(ContestWord.UNKNOWN)
 
     offers_locations = True
 

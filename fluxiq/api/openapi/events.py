@@ -13,6 +13,7 @@ from fluxiq.api.openapi.schemas import MOMENT, Schemas
 from fluxiq.domain.webhook import EVENT_TYPES
 from fluxiq.services.messages.accounts import AccountView
 from fluxiq.services.messages.charges import ChargeView
+from fluxiq.services.messages.contests import ContestView
 from fluxiq.services.messages.envelope import Json
 from fluxiq.services.messages.limits import LimitsView
 from fluxiq.services.messages.med import MedReportView
@@ -26,6 +27,7 @@ VIEWS: Final[Mapping[str, Any]] = {
     "account.limits_changed": LimitsView,
     "account.": AccountView,
     "pix.charge.": ChargeView,
+    "pix.contest.": ContestView,
     "pix.med.": MedReportView,
     "pix.payout.": PayoutView,
     "pix.receipt.": ReceiptView,

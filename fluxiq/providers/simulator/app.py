@@ -34,7 +34,7 @@ from fluxiq.providers.order_messages import (
     RefundOrder,
 )
 from fluxiq.providers.signatures import HmacSignature
-from fluxiq.providers.simulator import fraud_doors
+from fluxiq.providers.simulator import contest_doors, fraud_doors
 from fluxiq.providers.simulator.books import read_query
 from fluxiq.providers.simulator.config import ISPB, Customer, SimulatorConfig
 from fluxiq.providers.simulator.journal import Journal
@@ -193,6 +193,15 @@ class Doors:
     async def show_infraction(self, request: Request, report_id: str) -> Answer:
         return _reply(200, self._psp.fraud.show(report_id, self._customer(request)))
 
+    async def take_contest(self, request: Request, rest: str) -> Answer:
+        return contest_doors.take(self._psp.contests, self._customer(request), request, rest)
+
+    async def tell_contest(self, request: Request, rest: str) -> Answer:
+        return contest_doors.tell(self._psp.contests, self._customer(request), rest)
+
+    async def show_contest(self, request: Request, contest_id: str) -> Answer:
+        return _reply(200, self._psp.contests.show(self._customer(request), contest_id))
+
     async def show_owner(self, request: Request, key: str) -> Answer:
         """Every well-formed key has an owner, but for `unknown@…`."""
         self._customer(request)
@@ -323,6 +332,9 @@ _DOORS: dict[tuple[str, str], Door] = {
     ("PATCH", "cob"): Doors.remove_charge,
     ("POST", "infractions"): Doors.tell_infraction,
     ("GET", "infractions"): Doors.show_infraction,
+    ("PUT", "contests"): Doors.take_contest,
+    ("POST", "contests"): Doors.tell_contest,
+    ("GET", "contests"): Doors.show_contest,
     ("POST", "frauds"): Doors.report_fraud,
     ("GET", "frauds"): Doors.show_fraud,
     ("POST", "pay"): Doors.pay,

@@ -107,7 +107,38 @@ class Decided(Struct, frozen=True, tag="decided"):
     result: AnalysisResult | None = None
 
 
-Line = Accepted | Ended | Untold | Owed | Answered | Reported | Decided | Hosted | CobEnded
+class Contested(Struct, frozen=True, tag="contested", kw_only=True):
+    """The customer `ispb` says that a payment of its own, of `amount` centavos, was fraud."""
+
+    ispb: str
+    id: str
+    end_to_end_id: str
+    amount: int
+    situation: str
+    details: str
+
+
+class ContestEnded(Struct, frozen=True, tag="contest_ended"):
+    """How the payee's institution decided of a contest, or that it was taken back."""
+
+    id: str
+    status: InfractionState
+    result: AnalysisResult | None = None
+
+
+Line = (
+    Accepted
+    | Ended
+    | Untold
+    | Owed
+    | Answered
+    | Reported
+    | Decided
+    | Contested
+    | ContestEnded
+    | Hosted
+    | CobEnded
+)
 SomeNotice = ReceiptNotice | OutcomeNotice | ReturnNotice | InfractionNotice
 
 

@@ -21,11 +21,14 @@ from fluxiq.providers.order_messages import (
 )
 from fluxiq.providers.simulator.books import Books
 from fluxiq.providers.simulator.config import ISPB, SimulatorConfig
+from fluxiq.providers.simulator.contests import ContestDesk
 from fluxiq.providers.simulator.fraud import FraudDesk
 from fluxiq.providers.simulator.journal import (
     Accepted,
     Answered,
     CobEnded,
+    Contested,
+    ContestEnded,
     Decided,
     Ended,
     Hosted,
@@ -64,6 +67,7 @@ class Psp:
         self._timetable = timetable
         self.books = Books(config.orders_max)
         self.fraud = FraudDesk(self)
+        self.contests = ContestDesk(self, timetable, config.slow_seconds)
         self.locations = LocationBook(journal)
         self._postmen: Mapping[str, Postman] = {}
         self._orders: dict[str, Order] = {}
@@ -95,19 +99,26 @@ class Psp:
                     self._settle(line)
                     self._owed[line.number] = line
                     self._number = max(self._number, line.number)
-                case Reported() | Decided():
-                    self.fraud.restore(line)
+                case Reported() | Decided() | Contested() | ContestEnded():
+                    self._restore_report(line)
                 case Hosted() | CobEnded():
                     self.locations.restore(line)
                 case Answered():
                     for number in line.numbers:
                         self._owed.pop(number, None)
 
+    def _restore_report(self, line: Reported | Decided | Contested | ContestEnded) -> None:
+        if isinstance(line, Reported | Decided):
+            self.fraud.restore(line)
+        else:
+            self.contests.restore(line)
+
     def attach(self, postmen: Mapping[str, Postman]) -> None:
         """Go on where the past stopped: open orders end, owed notices are told."""
         self._postmen = postmen
         for order in [one for one in self._orders.values() if one.state is OrderState.ACCEPTED]:
             self._schedule(order, plan_of(order.pix_key))
+        self.contests.go_on()
         for owed in self._owed.values():
             self._post(owed)
 

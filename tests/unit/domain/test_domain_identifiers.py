@@ -207,7 +207,7 @@ class TestPrefixedIds:
     def test_the_prefixes_are_those_of_the_api(self) -> None:
         wanted = (
             "chg pay acc prod xfer tb whk evt key ref usr mch ins dlv req job med inf ses era exp "
-            "bat"
+            "bat cts"
         )
         assert set(IdPrefix) == set(wanted.split())
 
