@@ -6,6 +6,11 @@ import ts from 'typescript-eslint'
 
 const PAGE_LINES_MAX = 250
 
+/** Who may import whom: apps the packages, `pix` the kit. */
+function restricted(regex, message) {
+  return { patterns: [{ regex, message }] }
+}
+
 export default ts.config(
   { ignores: ['**/dist/', '**/node_modules/', '**/schema.d.ts', 'screenshots/'] },
   js.configs.recommended,
@@ -36,6 +41,18 @@ export default ts.config(
       'vue/no-v-html': 'error',
       'no-undef': 'off',
       'vuejs-accessibility/label-has-for': ['error', { required: { some: ['nesting', 'id'] } }],
+    },
+  },
+  {
+    files: ['apps/**', 'packages/**'],
+    rules: {
+      'no-restricted-imports': ['error', restricted('^@fluxiq/(?!kit|pix)', 'What two apps need lives in a package.')],
+    },
+  },
+  {
+    files: ['packages/kit/**'],
+    rules: {
+      'no-restricted-imports': ['error', restricted('^@fluxiq/', 'The kit knows nobody who uses it.')],
     },
   },
   {

@@ -1,7 +1,6 @@
-// How fast the apps come, and how smoothly the tree moves: figures, printed as JSON. No test: machines
-// are shared. `npm run speed` in this folder.
-import { performance } from 'node:perf_hooks'
-import type { WebSocketRoute } from 'playwright-core'
+// How fast the apps come, and how smoothly the tree moves, drawn and as a list: figures, printed as
+// JSON. No test: machines are shared. `npm run speed`; what they mean is in docs/apps.md.
+import type { CDPSession, Page, WebSocketRoute } from 'playwright-core'
 import { expect, it } from 'vitest'
 import { Visitor, withBrowser } from './support/browser'
 import type { AppName } from './support/platform'
@@ -28,52 +27,60 @@ it('first paint of each app, milliseconds', async () => {
   tell({ first_contentful_paint_milliseconds: figures })
 })
 
-it(`a tree of ${NODES} nodes, patched four times a second`, async () => {
+it.each(['drawing', 'list'])(`a tree of ${NODES} nodes as a %s, patched four times a second`, async (view) => {
   const visitor = await Visitor.at('admin')
-  let socket: WebSocketRoute | undefined
-  await visitor.page.routeWebSocket(/\/api\/v1\/ws/, (route) => {
-    socket = route
-    route.onMessage((message) => {
-      const said = JSON.parse(String(message))
-      if (said.type === 'authenticate') route.send(JSON.stringify({ type: 'ready', topics: ['tree'], sequence: 0 }))
-      if (said.type === 'subscribe') route.send(JSON.stringify({ type: 'subscribed', topics: said.topics }))
-      if (said.type === 'ping') route.send(JSON.stringify({ type: 'pong' }))
-    })
-  })
-  await visitor.logIn(login().chief, '/tree')
+  const { page } = visitor
+  const socket = await liveTree(page)
+  await visitor.logIn(login().chief, `/tree?view=${view}`)
   await visitor.settled()
-  await expect.poll(() => socket !== undefined).toBe(true)
+  await expect.poll(() => socket.route !== undefined).toBe(true)
 
   const nodes = treeOf(NODES)
-  socket!.send(JSON.stringify({ type: 'tree', topic: 'tree', revision: 1, nodes, closed_phases: [] }))
-  await visitor.page.waitForTimeout(1000)
-  await visitor.page.evaluate(recordFrames)
-  const cdp = await visitor.context.newCDPSession(visitor.page)
-  await cdp.send('Performance.enable')
-  const before = await busySeconds(cdp)
+  socket.say({ type: 'tree', topic: 'tree', revision: 1, nodes, closed_phases: [] })
+  await page.locator('main [data-path]').nth(10).waitFor()
+  await page.waitForTimeout(1000)
+  await page.evaluate(recordFrames)
+  const work = await Work.of(visitor)
+  const before = await work.seconds()
   const started = performance.now()
   for (let number = 1; number <= PATCHES; number++) {
     const changed = pick(nodes, number).map((node) => ({ ...node, mailbox: number % 7, restarts: number, since: 0 }))
-    const patch = { type: 'tree_patch', topic: 'tree', before_revision: number, revision: number + 1, changed, removed: [], closed_phases: [] }
-    socket!.send(JSON.stringify(patch))
-    await visitor.page.waitForTimeout(PATCH_MILLISECONDS)
+    socket.say({ type: 'tree_patch', topic: 'tree', before_revision: number, revision: number + 1, changed, removed: [], closed_phases: [] })
+    await page.waitForTimeout(PATCH_MILLISECONDS)
   }
   const seconds = (performance.now() - started) / 1000
-  const frames = await visitor.page.evaluate(() => (globalThis as unknown as { frames: number[] }).frames)
-  const busy = (await busySeconds(cdp)) - before
+  const frames = await page.evaluate(() => (globalThis as unknown as { frames: number[] }).frames)
+  const after = await work.seconds()
   frames.sort((a, b) => a - b)
+  const aPatch = (name: keyof Seconds) => round(((after[name] - before[name]) / PATCHES) * 1000)
   tell({
-    tree: {
+    [`tree_${view}`]: {
       nodes: NODES,
+      shown: await page.locator('main [data-path]').count(),
       patches: PATCHES,
-      main_thread_milliseconds_a_patch: round((busy / PATCHES) * 1000),
-      main_thread_share: round(busy / seconds),
+      milliseconds_a_patch: { all: aPatch('TaskDuration'), script: aPatch('ScriptDuration'), style: aPatch('RecalcStyleDuration'), layout: aPatch('LayoutDuration') },
+      main_thread_share: round((after.TaskDuration - before.TaskDuration) / seconds),
       frame_milliseconds_p50: round(frames[Math.floor(frames.length * 0.5)] ?? Number.NaN),
       frame_milliseconds_p99: round(frames[Math.floor(frames.length * 0.99)] ?? Number.NaN),
     },
   })
   await visitor.leave()
 }, 120_000)
+
+/** The live socket of a page, told by us. To be laid before the page is opened. */
+async function liveTree(page: Page): Promise<{ route: WebSocketRoute | undefined; say: (message: object) => void }> {
+  const live = { route: undefined as WebSocketRoute | undefined, say: (message: object) => live.route?.send(JSON.stringify(message)) }
+  await page.routeWebSocket(/\/api\/v1\/ws/, (route) => {
+    live.route = route
+    route.onMessage((message) => {
+      const said = JSON.parse(String(message))
+      if (said.type === 'authenticate') live.say({ type: 'ready', topics: ['tree'], sequence: 0 })
+      if (said.type === 'subscribe') live.say({ type: 'subscribed', topics: said.topics })
+      if (said.type === 'ping') live.say({ type: 'pong' })
+    })
+  })
+  return live
+}
 
 interface Node {
   path: string
@@ -115,9 +122,22 @@ function recordFrames(): void {
   Object.assign(globalThis, { frames })
 }
 
-async function busySeconds(cdp: { send: (method: 'Performance.getMetrics') => Promise<{ metrics: { name: string; value: number }[] }> }): Promise<number> {
-  const { metrics } = await cdp.send('Performance.getMetrics')
-  return metrics.find((one) => one.name === 'TaskDuration')?.value ?? Number.NaN
+type Seconds = Record<'TaskDuration' | 'ScriptDuration' | 'RecalcStyleDuration' | 'LayoutDuration', number>
+
+/** What the main thread of a page has done so far, as the browser counts it. */
+class Work {
+  private constructor(private readonly browser: CDPSession) {}
+
+  static async of({ context, page }: Visitor): Promise<Work> {
+    const browser = await context.newCDPSession(page)
+    await browser.send('Performance.enable')
+    return new Work(browser)
+  }
+
+  async seconds(): Promise<Seconds> {
+    const { metrics } = await this.browser.send('Performance.getMetrics')
+    return Object.fromEntries(metrics.map(({ name, value }) => [name, value])) as Seconds
+  }
 }
 
 function round(value: number): number {

@@ -17,7 +17,7 @@ describe('the tree', () => {
     const { page } = visitor
     await page.getByText('Ao vivo').first().waitFor()
     await page.getByRole('searchbox', { name: 'Procurar um processo' }).fill(path)
-    const row = page.locator(`tr[data-path="${path}"]`)
+    const row = page.locator(`[role=row][data-path="${path}"]`)
     await row.waitFor()
     const before = await restarts(row)
 
@@ -28,10 +28,10 @@ describe('the tree', () => {
     await page.getByText('request_log foi reiniciado.').waitFor()
     await sheet.getByRole('button', { name: 'Fechar' }).click()
 
-    await page.locator(`tr[data-path="${path}"][data-state=running]`).waitFor()
+    await page.locator(`[role=row][data-path="${path}"][data-state=running]`).waitFor()
     await page.waitForFunction(
       ([wanted, least]) => {
-        const cell = document.querySelector(`tr[data-path="${wanted}"] td:nth-child(4)`)
+        const cell = document.querySelector(`[data-path="${wanted}"] [role=gridcell]:nth-child(4)`)
         return Number(cell?.textContent) > Number(least)
       },
       [path, before] as const,
@@ -49,9 +49,9 @@ describe('the tree', () => {
   test('of another institution is not shown to who operates one alone', async () => {
     const visitor = await (await Visitor.at('admin')).logIn(login(1).chief, '/tree?view=list')
     const { page } = visitor
-    await page.locator(`tr[data-path="root/institutions/${login(1).ispb}"]`).waitFor()
+    await page.locator(`[role=row][data-path="root/institutions/${login(1).ispb}"]`).waitFor()
     await page.getByRole('button', { name: 'Abrir tudo' }).click()
-    const paths = await page.locator('tr[data-path]').evaluateAll((rows) => rows.map((row) => row.getAttribute('data-path') ?? ''))
+    const paths = await page.locator('[role=row][data-path]').evaluateAll((rows) => rows.map((row) => row.getAttribute('data-path') ?? ''))
     expect(paths.length).toBeGreaterThan(5)
     expect(paths.filter((path) => !path.startsWith(`root/institutions/${login(1).ispb}`))).toEqual([])
     await visitor.leave()
@@ -88,7 +88,7 @@ async function breakerOpenedAndClosed(page: Page): Promise<void> {
 }
 
 async function restarts(row: Locator): Promise<number> {
-  return Number(await row.locator('td').nth(3).innerText())
+  return Number(await row.getByRole('gridcell').nth(3).innerText())
 }
 
 /** Fills the dialog that asks why, and goes through with it. */

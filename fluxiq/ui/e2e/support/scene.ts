@@ -52,6 +52,8 @@ export async function playScene(): Promise<Scene> {
     () => call('GET', `/pix/payouts/${sent[0].id}`),
     (one) => one.status !== 'processing',
   )
+  // Of a contest that begins so, the simulator's payee never decides.
+  await call('POST', `/pix/payouts/${sent[0].id}/contest`, { reason: 'scam', details: 'silent@simulator.example' })
   // Money that no charge asked for: to the merchant's own key.
   const lines: Json[] = await until(
     () => call('GET', `/accounts/${who.account_id}/statement`),

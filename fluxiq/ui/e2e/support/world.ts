@@ -36,6 +36,13 @@ export async function pay(brCode: string, who: Login = login(), amount?: number)
   if (!answer.ok) throw new Error(`the simulator: ${answer.status} ${await answer.text()}`)
 }
 
+/** From now on the provider's statement says another amount of what has this end-to-end id; null: the truth again. */
+export async function falsifyStatement(endToEndId: string, amount: number | null, who: Login = login()): Promise<void> {
+  const falsehood = { ispb: who.ispb, id: endToEndId, fault: amount === null ? 'none' : 'amount', amount: amount ?? 1 }
+  const answer = await fetch(`${inject('places').simulator}/statement-faults`, { method: 'POST', body: JSON.stringify(falsehood) })
+  if (!answer.ok) throw new Error(`the simulator: ${answer.status} ${await answer.text()}`)
+}
+
 /** A charge that somebody has paid. */
 export async function paidCharge(amount: number, who: Login = login()): Promise<Json> {
   const charge = await call('POST', '/pix/charges', { amount, description: 'Dois cafés e um livro' }, who)

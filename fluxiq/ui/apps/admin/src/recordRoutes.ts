@@ -16,6 +16,7 @@ export const recordRoutes: RouteRecordRaw[] = [
   page('/payments/:id', 'Pagamento', 'Payment', () => import('./pages/records/payments/Payment.vue'), READ),
   page('/in-doubt', 'Desfechos desconhecidos', 'Unknown outcomes', () => import('./pages/records/payments/InDoubt.vue'), 'operations:read'),
   page('/refunds', 'Devoluções', 'Refunds', () => import('./pages/records/payments/Refunds.vue'), READ),
+  page('/contests', 'Contestações', 'Contests', () => import('./pages/records/med/Contests.vue'), 'pix:read'),
   page('/med', 'Relatos de fraude', 'Fraud reports', () => import('./pages/records/med/Reports.vue'), 'pix:read'),
   page('/merchants', 'Lojistas', 'Merchants', () => import('./pages/records/merchants/Merchants.vue'), READ),
   page('/merchants/:id', 'Lojista', 'Merchant', () => import('./pages/records/merchants/Merchant.vue'), READ),

@@ -1,5 +1,5 @@
 import { createFluxApp } from '@fluxiq/kit'
-import '@fluxiq/kit/styles.css'
+import '@fluxiq/pix/styles.css'
 import { navigation } from './navigation'
 import { routes } from './routes'
 

@@ -18,8 +18,8 @@ export interface ReadOptions<T> {
   key: () => readonly unknown[]
   read: () => Promise<T>
   live?: readonly LiveTopic[]
-  /** Milliseconds; not while the tab is hidden. */
-  every?: number
+  /** Milliseconds, or by what was read last; not while the tab is hidden. */
+  every?: number | ((last: T | undefined) => number | false)
   enabled?: () => boolean
 }
 
@@ -28,10 +28,11 @@ const LIVE_PAUSE_MS = 1000
 
 /** What the page shows of the API: read, kept, and read again when something happened. */
 export function useRead<T>(options: ReadOptions<T>): Read<T> {
+  const { every = false } = options
   const query = useQuery<T>({
     queryKey: computed(() => options.key()),
     queryFn: options.read,
-    refetchInterval: options.every ?? false,
+    refetchInterval: typeof every === 'function' ? ({ state }) => every(state.data) : every,
     enabled: computed(() => options.enabled?.() ?? true),
   })
   const client = useQueryClient()

@@ -1,3 +1,5 @@
+import { money } from '../format'
+
 /** The largest amount one can type: 99.999.999.999,99; the ledger holds more, no payment does. */
 export const TYPED_CENTAVOS_MAX = 9_999_999_999_999
 
@@ -10,12 +12,10 @@ export function typedCentavos(text: string): number | null | 'too_long' {
   return digits === '' ? null : Number(digits)
 }
 
-/** 123456 → '1.234,56': what stands in the box, behind its 'R$'. */
+/** 123456 → '1.234,56' ('1,234.56' in English): what stands in the box, behind its 'R$'. */
 export function shownCentavos(centavos: number | null | undefined): string {
   if (centavos === null || centavos === undefined) return ''
-  const digits = String(Math.abs(centavos)).padStart(3, '0')
-  const whole = digits.slice(0, -2).replace(/\B(?=(\d{3})+$)/g, '.')
-  return `${centavos < 0 ? '-' : ''}${whole},${digits.slice(-2)}`
+  return money(centavos).replace(/R\$\s?/, '')
 }
 
 /** The caret's place in `text` with `count` digits to its right, so that it stays where one corrects. */

@@ -32,6 +32,7 @@ type Enumerated = {
   endpoint: Looks<Of['EndpointStatus']>
   person: Looks<Of['UserStatus']>
   med: Looks<Of['MedStatus'] | Of['InfractionStatus']>
+  contest: Looks<Of['ContestStatus']>
 }
 
 /** In words that a person uses. What is not here is shown as it came. */
@@ -141,6 +142,15 @@ const STATUSES = {
     closed: good('Encerrada', 'Closed'),
     cancelled: over('Cancelada', 'Cancelled'),
     return_failed: bad('Devolução falhou', 'Return failed'),
+  },
+  contest: {
+    reporting: underWay('A caminho', 'On its way'),
+    reported: waits('Com o banco', 'With the bank'),
+    acknowledged: waits('Em análise', 'Under analysis'),
+    accepted: good('Aceita', 'Accepted'),
+    rejected: bad('Não aceita', 'Not accepted'),
+    cancelled: over('Retirada', 'Taken back'),
+    refused: bad('Não pôde seguir', 'Could not go on'),
   },
   letter: {
     dead: bad('Parada', 'Dead'),

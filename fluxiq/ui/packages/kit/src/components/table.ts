@@ -5,6 +5,8 @@ export type Column = {
   /** A CSS width, such as '8rem' or '20%'. */
   width?: string
   hideOnPhone?: boolean
+  /** What speaks for itself on a card, such as buttons. */
+  hideTitleOnPhone?: boolean
   sortable?: boolean
 }
 

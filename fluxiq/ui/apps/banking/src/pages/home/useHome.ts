@@ -1,8 +1,8 @@
 import { useRead, useSession } from '@fluxiq/kit'
 import { computed } from 'vue'
-import { type Lines, newestLines } from '../../parts/lines'
-import { dayAfter, dayInUtc } from '../../parts/saoPaulo'
-import { useAccounts, useBalances, useChosenAccount } from '../../parts/useAccounts'
+import { type Lines, newestLines } from '@fluxiq/pix/parts/lines'
+import { dayAfter, dayInUtc } from '@fluxiq/pix/parts/saoPaulo'
+import { useAccounts, useBalances, useChosenAccount } from '@fluxiq/pix/parts/useAccounts'
 
 const LAST_DAYS = 30
 const LAST_LINES = 8

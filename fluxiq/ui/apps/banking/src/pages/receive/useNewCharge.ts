@@ -1,7 +1,7 @@
 import { api, dataOf, useDeed, useRead } from '@fluxiq/kit'
 import { computed } from 'vue'
-import type { Charge } from '../../records'
-import { readCharge } from '../charges/history'
+import type { Charge } from '@fluxiq/pix/records'
+import { readCharge } from '@fluxiq/pix/pages/charges/history'
 
 export interface ChargeAsked {
   account_id: string

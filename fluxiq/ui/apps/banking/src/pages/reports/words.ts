@@ -3,6 +3,7 @@ import { defineWords } from '@fluxiq/kit'
 export const reportWords = defineWords({
   'pt-BR': {
     title: 'Relatos de fraude',
+    received: 'Pagamentos recebidos',
     lead: 'Pagamentos que você recebeu e que alguém relatou como fraude, pelo Mecanismo Especial de Devolução (MED). O valor fica bloqueado até a análise terminar.',
     status: 'Situação',
     when: 'Relatado em',
@@ -33,6 +34,7 @@ export const reportWords = defineWords({
   },
   en: {
     title: 'Fraud reports',
+    received: 'Payments received',
     lead: 'Payments that you received, and that somebody reported as fraud by the special return mechanism (MED). The amount is blocked until the analysis ends.',
     status: 'Status',
     when: 'Reported at',

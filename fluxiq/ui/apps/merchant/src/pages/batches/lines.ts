@@ -1,4 +1,4 @@
-import { meantKeys } from '@fluxiq/banking/parts/pixKey'
+import { meantKeys } from '@fluxiq/pix/parts/pixKey'
 import { parseMoney } from '@fluxiq/kit'
 import { csvCell, csvRows, type CsvRow } from './csv'
 

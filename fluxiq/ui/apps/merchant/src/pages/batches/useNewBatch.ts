@@ -1,4 +1,4 @@
-import { useAccounts, useBalances, useChosenAccount } from '@fluxiq/banking/parts/useAccounts'
+import { useAccounts, useBalances, useChosenAccount } from '@fluxiq/pix/parts/useAccounts'
 import { api, dataOf, saveFile, toast, useDeed, useWords } from '@fluxiq/kit'
 import { computed, reactive, ref, shallowRef, watch } from 'vue'
 import { useRouter } from 'vue-router'

@@ -1,4 +1,4 @@
-import { useAccounts, useChosenAccount } from '@fluxiq/banking/parts/useAccounts'
+import { useAccounts, useChosenAccount } from '@fluxiq/pix/parts/useAccounts'
 import { api, bareDocument, type components, dataOf, isDocument, useDeed } from '@fluxiq/kit'
 import { computed, reactive } from 'vue'
 import { useRouter } from 'vue-router'

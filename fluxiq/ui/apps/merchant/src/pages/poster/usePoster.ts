@@ -1,4 +1,4 @@
-import { useAccounts, useChosenAccount } from '@fluxiq/banking/parts/useAccounts'
+import { useAccounts, useChosenAccount } from '@fluxiq/pix/parts/useAccounts'
 import { api, dataOf, useDeed, useRead, useSession } from '@fluxiq/kit'
 import { computed, reactive, watch } from 'vue'
 import type { Merchant } from '../../records'

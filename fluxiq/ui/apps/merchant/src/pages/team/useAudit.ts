@@ -1,6 +1,6 @@
-import { given, PER_PAGE } from '@fluxiq/banking/parts/paging'
+import { given, PER_PAGE } from '@fluxiq/pix/parts/paging'
 import { answerOf, api, download, saveFile, toast, useDeed, useFilters, useRead, useWords } from '@fluxiq/kit'
-import { startOf } from '../developers/events/startOf'
+import { endOf, startOf } from '../developers/events/startOf'
 import { auditWords } from './auditWords'
 
 /** The trail as it is searched, and the same as a file. */
@@ -10,7 +10,7 @@ export function useAudit() {
 
   function wanted() {
     const { from, to, ...words } = values.value
-    return { ...given(words), from: startOf(from), to: startOf(to) }
+    return { ...given(words), from: startOf(from), to: endOf(to) }
   }
 
   const lines = useRead({

@@ -1,5 +1,5 @@
 import { answerOf, api, toast, useDeed, useFilters, useRead, useWords } from '@fluxiq/kit'
-import { PER_PAGE } from '@fluxiq/banking/parts/paging'
+import { PER_PAGE } from '@fluxiq/pix/parts/paging'
 import type { User } from './roles'
 import { teamWords } from './words'
 

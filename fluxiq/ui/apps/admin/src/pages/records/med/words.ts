@@ -3,6 +3,12 @@ import { defineWords } from '@fluxiq/kit'
 export const medWords = defineWords({
   'pt-BR': {
     title: 'Relatos de fraude',
+    contests: 'Contestações',
+    contestsLead: 'Pagamentos que lojistas daqui fizeram e contestaram como fraude. Quem decide é a instituição de quem recebeu.',
+    contestedAt: 'Contestado em',
+    cameBack: 'Voltou',
+    noContest: 'Nenhuma contestação',
+    noContestText: 'Nenhum lojista contestou um pagamento.',
     lead: 'Mecanismo Especial de Devolução (MED): o valor relatado fica bloqueado na conta do lojista até alguém aqui decidir.',
     endToEnd: 'Identificador fim a fim',
     reason: 'O que foi relatado',
@@ -51,6 +57,12 @@ export const medWords = defineWords({
   },
   en: {
     title: 'Fraud reports',
+    contests: 'Contests',
+    contestsLead: 'Payments that merchants here made, and contested as fraud. The payee’s institution decides.',
+    contestedAt: 'Contested at',
+    cameBack: 'Came back',
+    noContest: 'No contests',
+    noContestText: 'No merchant has contested a payment.',
     lead: 'Special return mechanism (MED): what was reported is blocked in the merchant’s account until somebody here decides.',
     endToEnd: 'End-to-end id',
     reason: 'What was reported',

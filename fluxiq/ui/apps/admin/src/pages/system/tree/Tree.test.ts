@@ -54,7 +54,7 @@ describe('the page of the tree', () => {
     fakeApi(ANSWER)
     const page = await opened()
     await say({ type: 'tree', topic: 'tree', revision: 1, nodes: [someNode('root')], closed_phases: [] })
-    expect(page.findAll('tr[data-path]')).toHaveLength(1)
+    expect(page.findAll('[role=row][data-path]')).toHaveLength(1)
   })
 
   it('draws the same, with a name and a state at each node', async () => {

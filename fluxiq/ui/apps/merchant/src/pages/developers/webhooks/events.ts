@@ -5,6 +5,7 @@ export const EVENT_GROUPS = [
   { name: 'pix.payout', types: ['scheduled', 'processing', 'confirmed', 'failed', 'returned', 'cancelled'] },
   { name: 'pix.refund', types: ['requested', 'completed', 'failed'] },
   { name: 'pix.med', types: ['opened', 'acknowledged', 'closed', 'cancelled', 'return_failed'] },
+  { name: 'pix.contest', types: ['reported', 'accepted', 'refused', 'rejected', 'cancelled'] },
   { name: 'transfer', types: ['completed', 'failed'] },
   { name: 'account', types: ['created', 'updated', 'blocked', 'limits_changed'] },
   { name: 'webhook', types: ['disabled'] },

@@ -8,7 +8,7 @@ const said = { url: before.url, description: 'a', ordered: false, events: before
 describe('what became different of an endpoint', () => {
   it.each([
     [{}, {}],
-    [{ events: ['pix.charge.*', 'pix.receipt.*', 'pix.payout.*', 'pix.refund.*', 'pix.med.*'] }, {}],
+    [{ events: ['pix.charge.*', 'pix.receipt.*', 'pix.payout.*', 'pix.refund.*', 'pix.med.*', 'pix.contest.*'] }, {}],
     [{ events: ['pix.charge.*'] }, { events: ['pix.charge.*'] }],
     [{ events: [] }, { events: [] }],
     [{ ordered: true, description: '' }, { ordered: true, description: '' }],

@@ -17,6 +17,7 @@ export const webhookWords = defineWords({
     yes: 'sim',
     no: 'não',
     failing: 'Falhando desde',
+    failingNow: 'Começou a falhar',
     reason: {
       merchant: 'Desligado por vocês.',
       gone: 'O endereço respondeu 410: não existe mais.',
@@ -41,6 +42,7 @@ export const webhookWords = defineWords({
       'pix.payout': 'Pagamentos',
       'pix.refund': 'Devoluções',
       'pix.med': 'Relatos de fraude (MED)',
+      'pix.contest': 'Contestações suas (MED)',
       transfer: 'Transferências',
       account: 'Contas',
       webhook: 'Webhooks',
@@ -95,6 +97,7 @@ export const webhookWords = defineWords({
     yes: 'yes',
     no: 'no',
     failing: 'Failing since',
+    failingNow: 'Began to fail',
     reason: {
       merchant: 'Switched off by you.',
       gone: 'The address answered 410: it exists no more.',
@@ -119,6 +122,7 @@ export const webhookWords = defineWords({
       'pix.payout': 'Payouts',
       'pix.refund': 'Refunds',
       'pix.med': 'Fraud reports (MED)',
+      'pix.contest': 'Your contests (MED)',
       transfer: 'Transfers',
       account: 'Accounts',
       webhook: 'Webhooks',

@@ -10,6 +10,7 @@ describe('an event', () => {
   it('leads to its record', () => {
     expect(pageOf(payout)).toBe('/payouts/pay_1')
     expect(pageOf({ type: 'pix.receipt.credited', data: { id: 'pay_2' } })).toBe('/received/pay_2')
+    expect(pageOf({ type: 'pix.contest.accepted', data: { id: 'cnt_1', payout_id: 'pay_3' } })).toBe('/payouts/pay_3')
     expect(pageOf({ type: 'account.limits_changed', data: { account_id: 'acc_1' } })).toBe('/limits')
     expect(pageOf({ type: 'webhook.test', data: { id: 'whk_1' } })).toBeNull()
   })

@@ -1,6 +1,6 @@
 import { type IconName, useWords } from '@fluxiq/kit'
 import type { LoggedEvent } from '../../records'
-import { noticeWords } from './words'
+import { toldWords } from './words'
 
 type Told = Pick<LoggedEvent, 'type' | 'data'>
 
@@ -11,6 +11,7 @@ const PAGES: readonly [string, (id: string) => string][] = [
   ['pix.payout.', (id) => `/payouts/${id}`],
   ['pix.refund.', (id) => `/refunds/${id}`],
   ['pix.med.', () => '/reports'],
+  ['pix.contest.', (id) => `/payouts/${id}`], // a contest is shown on the payment it is about
   ['transfer.', (id) => `/transfers/${id}`],
   ['account.limits_changed', () => '/limits'],
   ['account.', (id) => `/statement?account=${id}`],
@@ -24,6 +25,7 @@ const ICONS: readonly [string, IconName][] = [
   ['pix.payout.', 'arrow-up-right'],
   ['pix.refund.', 'undo'],
   ['pix.med.', 'shield-alert'],
+  ['pix.contest.', 'shield-alert'],
   ['transfer.', 'arrow-left-right'],
   ['account.', 'wallet'],
   ['webhook.', 'webhook'],
@@ -34,7 +36,7 @@ export function iconOf({ type }: Told): IconName {
 }
 
 export function pageOf({ type, data }: Told): string | null {
-  const id = textOf(data, 'id') ?? textOf(data, 'account_id')
+  const id = textOf(data, 'payout_id') ?? textOf(data, 'id') ?? textOf(data, 'account_id')
   const page = PAGES.find(([beginning]) => type.startsWith(beginning))?.[1]
   return page !== undefined && id !== null ? page(id) : null
 }
@@ -53,7 +55,7 @@ export function aboutOf({ data }: Told): string {
 
 /** What happened, in words; of a type that is newer than this page, the type itself. */
 export function useTold() {
-  const { t } = useWords(noticeWords)
+  const { t } = useWords(toldWords)
   function titleOf({ type }: Told): string {
     const key = `told.${type}` as Parameters<typeof t>[0]
     const said = t(key)
