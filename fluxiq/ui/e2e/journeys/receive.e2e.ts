@@ -35,7 +35,7 @@ describe('money comes in', () => {
     await paidCharge(17_31)
 
     await page.getByText(money(before + 17_31)).first().waitFor()
-    await page.getByText(`+ ${money(17_31)}`).first().waitFor()
+    await page.getByText(`+${money(17_31)}`).first().waitFor()
     expect(loads).toBe(0)
     await visitor.leave()
   })
