@@ -1,10 +1,13 @@
 """The doors for merchants, providers and operators: the HTTP and websocket API."""
 
+from typing import Final
+
 import msgspec
 import trio
 
 from actors.admin.approvals import Approvals
 from actors.admin.desk import Desk
+from actors.admin.lasting import open_lasting
 from actors.admin.verbs import Hooks
 from actors.admin.web_desk import WebDesk
 from actors.platform import Platform
@@ -13,6 +16,9 @@ from fluxiq.api.app import create_app
 from fluxiq.api.health import Ping
 from fluxiq.api.server import GRACE_SECONDS, Address, serve
 from supervisors import ChildSpec, Context
+
+# Of a request's time, what an operator waits for a deed: what is left is for asking and answering.
+DEED_SHARE: Final = 0.8
 
 
 def http_api(
@@ -33,22 +39,24 @@ def http_api(
         tls = platform.settings.http.tls
         if tls.is_on:
             context.report(tls_address=f"{tls.host or platform.settings.http.host}:{tls.port}")
-        app = create_app(
-            platform.tenants,
-            platform.settings,
-            hub=platform.hub,
-            health=_pings(platform),
-            clock=platform.clock,
-            ids=platform.ids,
-            metrics=platform.metrics,
-            operations=WebDesk(desk, context.path),
-        )
-        await serve(
-            app,
-            msgspec.structs.replace(platform.settings.http, port=platform.http_port),
-            on_stopping=platform.hub.close,
-            task_status=Listening(context),
-        )
+        http = msgspec.structs.replace(platform.settings.http, port=platform.http_port)
+        async with open_lasting(DEED_SHARE * http.request_seconds_max) as lasting:
+            app = create_app(
+                platform.tenants,
+                platform.settings,
+                hub=platform.hub,
+                health=_pings(platform),
+                clock=platform.clock,
+                ids=platform.ids,
+                metrics=platform.metrics,
+                operations=WebDesk(desk, context.path, lasting),
+            )
+            await serve(
+                app,
+                http,
+                on_stopping=platform.hub.close,
+                task_status=Listening(context),
+            )
 
     return ChildSpec(id="http_api", start=start, shutdown=GRACE_SECONDS + 5, phase=INTAKE)
 

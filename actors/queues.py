@@ -48,5 +48,7 @@ def ledger_subject(ispb: str) -> str:
 
 
 def ledger_consumer(ispb: str) -> str:
-    """The durable consumer with which an institution reads them, under its own user."""
+    """The durable consumer with which an institution reads them, under its own user. Nothing of
+    ours does.
+    """
     return f"{ispb}_ledger"

@@ -1,5 +1,6 @@
 """The arguments of one question, read strictly: what is wrong or not asked for is named."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -9,16 +10,24 @@ import msgspec
 REASON_CHARACTERS_MAX = 500
 NO_REASON = "asked by an operator"
 
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
+_FLAGS = {"true": True, "false": False}
+
 
 class BadArguments(Exception):
     """An argument is missing or wrong; the message names it."""
 
 
 class Arguments:
-    """Each one that is read must be there and of its type; `done` refuses those nobody read."""
+    """Each one that is read must be there and of its type; `done` refuses those nobody read.
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
+    `spelled`: what is typed at a shell has no type, so texts are read as what is wanted. An ISPB
+    stays a text then, and a limit is a number.
+    """
+
+    def __init__(self, given: Mapping[str, Any], *, spelled: bool = False) -> None:
         self._given = dict(given)
+        self._spelled = spelled
 
     def text(self, field: str, default: str | None = None) -> str:
         if default is not None and field not in self._given:
@@ -30,6 +39,8 @@ class Arguments:
 
     def number(self, field: str, default: int) -> int:
         value = self._given.pop(field, default)
+        if self._spelled and isinstance(value, str) and _NUMBER.fullmatch(value):
+            value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
             raise BadArguments(f"{field}: must be a whole number")
         return value
@@ -55,6 +66,8 @@ class Arguments:
 
     def flag(self, field: str) -> bool:
         value = self._given.pop(field, False)
+        if self._spelled and isinstance(value, str):
+            value = _FLAGS.get(value, value)
         if not isinstance(value, bool):
             raise BadArguments(f"{field}: must be true or false")
         return value

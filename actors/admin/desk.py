@@ -97,9 +97,9 @@ class Desk:
         """
         look, deed = self.verbs.looks.get(question.verb), self.verbs.deeds.get(question.verb)
         if look is not None:
-            return await look.run(self, Arguments(question.arguments))
+            return await look.run(self, _arguments(question))
         if deed is not None:
-            return await self._act(deed, question, Arguments(question.arguments), asker)
+            return await self._act(deed, question, _arguments(question), asker)
         raise Refused("unknown_verb", f"there is no verb {question.verb!r}")
 
     async def answer_line(self, question: Question, asker: Asker) -> bytes:
@@ -113,7 +113,7 @@ class Desk:
 
     async def carry_out(self, question: Question, approval: Approval) -> object:
         """Do what was proposed, now that it is approved. Raises what the deed raises."""
-        arguments = Arguments(question.arguments)
+        arguments = _arguments(question)
         arguments.flag(YES)
         arguments.flag(ALONE)
         deed = self.verbs.deeds[question.verb]
@@ -210,6 +210,10 @@ class Desk:
 def fault(code: str, message: str) -> Reply:
     """What went wrong, masked: a message may repeat what was asked."""
     return Reply(error=Fault(code=code, message=masked_reason(message)))
+
+
+def _arguments(question: Question) -> Arguments:
+    return Arguments(question.arguments, spelled=question.spelled)
 
 
 def _line(reply: Reply, verb: str) -> bytes:

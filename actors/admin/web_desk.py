@@ -6,6 +6,7 @@ both, and the same as at the admin socket.
 """
 
 from collections.abc import AsyncGenerator, Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +15,7 @@ from actors.admin.approvals import Approvals
 from actors.admin.arguments import BadArguments
 from actors.admin.askers import WebPerson
 from actors.admin.desk import Desk, code_of
+from actors.admin.lasting import Lasting
 from actors.admin.scope import INSTITUTION, PROCESS_VERBS, Scope
 from actors.admin.sifting import sift
 from actors.admin.tree_watch import TreeViews
@@ -32,11 +34,12 @@ _NOT_SAID_HERE: Final = (ALONE, YES)
 
 
 class WebDesk:
-    """`door` is the path of the actor that serves the API."""
+    """`door` is the path of the actor that serves the API; `lasting` sees deeds through."""
 
-    def __init__(self, desk: Desk, door: str) -> None:
+    def __init__(self, desk: Desk, door: str, lasting: Lasting) -> None:
         self._desk = desk
         self._door = door
+        self._lasting = lasting
         self._views = TreeViews(desk.tree)
 
     async def look(self, operator: Operator, verb: str, /, **arguments: Any) -> Any:
@@ -54,7 +57,8 @@ class WebDesk:
                 raise Refused("validation_failed", "is said at the admin socket only", field=word)
         if verb in _DECISIONS:
             self._check_decision(operator, arguments.get("id"))
-        return await self._ask(operator, verb, known, arguments | {"reason": reason, YES: True})
+        said = arguments | {"reason": reason, YES: True}
+        return await self._lasting.outcome(partial(self._ask, operator, verb, known, said))
 
     def watch_tree(self, operator: Operator) -> AsyncGenerator[dict[str, Any], None]:
         return self._views.watch(_scope(operator))

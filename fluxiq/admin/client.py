@@ -25,6 +25,11 @@ async def ask(socket: Path, verb: str, **arguments: Any) -> Any:
     return await _ask(socket, verb, arguments)
 
 
+async def ask_spelled(socket: Path, verb: str, arguments: dict[str, Any]) -> Any:
+    """As `ask`, with arguments as they were typed: the verb knows their types."""
+    return await _ask(socket, verb, arguments, spelled=True)
+
+
 async def watch(socket: Path) -> AsyncGenerator[TreeView | DiffView, None]:
     """The live tree, then what changes. Raises Refused, and Unavailable when the platform is gone.
 
@@ -62,8 +67,10 @@ def _change(raw: bytes) -> TreeView | DiffView:
         raise Unavailable("platform", f"what it says makes no sense: {error}") from None
 
 
-async def _ask(socket: Path, verb: str, arguments: dict[str, Any]) -> object:
-    question = Question(version=VERSION, verb=verb, arguments=arguments)
+async def _ask(
+    socket: Path, verb: str, arguments: dict[str, Any], *, spelled: bool = False
+) -> object:
+    question = Question(version=VERSION, verb=verb, arguments=arguments, spelled=spelled)
     try:
         with trio.fail_after(ANSWER_SECONDS_MAX):
             async with await trio.open_unix_socket(socket) as stream:

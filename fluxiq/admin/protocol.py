@@ -16,10 +16,17 @@ VERSION = 1
 LINE_BYTES_MAX = 64 * 1024  # of a question; an answer may be as long as the tree is wide
 
 
-class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Question(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True
+):
+    """`spelled`: numbers and flags among the arguments are texts, as somebody typed them; the verb
+    reads them as what it wants there.
+    """
+
     version: int
     verb: str
     arguments: dict[str, Any] = {}
+    spelled: bool = False
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

@@ -217,16 +217,27 @@ class Cache:
         await self._ask("HSET", self._prefix + key, field, value)
 
     async def append(
-        self, streams: Mapping[str, Sequence[bytes]], *, length_max: int, ttl_seconds: int
+        self,
+        streams: Mapping[str, Sequence[bytes]],
+        *,
+        length_max: int,
+        bytes_max: int,
+        ttl_seconds: int,
     ) -> None:
         """Add entries to the ends of streams, in one round trip. A stream keeps about `length_max`
         of them, and is gone `ttl_seconds` after the last one.
+
+        It keeps fewer where they are long: of those that have s bytes or more there are at most
+        about `bytes_max` / s, whatever s, since the last of them left no room for more.
         """
         commands: list[Sequence[Any]] = []
         for stream, entries in streams.items():
+            if not entries:
+                continue
             name = self._prefix + stream
+            length = min(length_max, max(1, bytes_max // max(map(len, entries))))
             commands += [
-                ("XADD", name, "MAXLEN", "~", length_max, "*", _ENTRY, entry) for entry in entries
+                ("XADD", name, "MAXLEN", "~", length, "*", _ENTRY, entry) for entry in entries
             ]
             commands.append(("EXPIRE", name, ttl_seconds))
         if commands:

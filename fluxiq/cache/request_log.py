@@ -1,7 +1,7 @@
 """`ports.request_log.RequestLog` in Redis: a capped stream for each merchant, and one for all.
 
 Lines name nobody (`services.request_book` masks them), so unlike what `sealed.py` keeps they are
-not sealed. A thousand lines take about 200 kB.
+not sealed. A thousand ordinary lines take about 200 kB; of longer ones fewer are kept.
 """
 
 from collections import defaultdict
@@ -18,7 +18,9 @@ from fluxiq.ports import Clock
 from fluxiq.ports.request_log import RequestLog
 
 OF_MERCHANT_MAX: Final = 1000
+OF_MERCHANT_BYTES_MAX: Final = 512 * 1024
 OF_INSTITUTION_MAX: Final = 5000
+OF_INSTITUTION_BYTES_MAX: Final = 5 * OF_MERCHANT_BYTES_MAX
 KEPT: Final = timedelta(days=7)
 BITE: Final = 500  # lines read in one go: a millisecond
 
@@ -33,7 +35,12 @@ class Streams(Protocol):
     """What is used of `cache.Cache`."""
 
     async def append(
-        self, streams: Mapping[str, Sequence[bytes]], *, length_max: int, ttl_seconds: int
+        self,
+        streams: Mapping[str, Sequence[bytes]],
+        *,
+        length_max: int,
+        bytes_max: int,
+        ttl_seconds: int,
     ) -> None: ...
 
     async def newest(self, stream: str, count: int) -> list[bytes]: ...
@@ -57,9 +64,17 @@ class RedisRequestLog(RequestLog):
 
         ttl_seconds = int(KEPT.total_seconds())
         await self._cache.append(
-            {_EVERYBODY: everybody}, length_max=OF_INSTITUTION_MAX, ttl_seconds=ttl_seconds
+            {_EVERYBODY: everybody},
+            length_max=OF_INSTITUTION_MAX,
+            bytes_max=OF_INSTITUTION_BYTES_MAX,
+            ttl_seconds=ttl_seconds,
         )
-        await self._cache.append(by_merchant, length_max=OF_MERCHANT_MAX, ttl_seconds=ttl_seconds)
+        await self._cache.append(
+            by_merchant,
+            length_max=OF_MERCHANT_MAX,
+            bytes_max=OF_MERCHANT_BYTES_MAX,
+            ttl_seconds=ttl_seconds,
+        )
 
     async def of_merchant(self, merchant_id: str) -> Sequence[RequestLine]:
         return await self._read(await self._cache.newest(_of(merchant_id), OF_MERCHANT_MAX))

@@ -9,7 +9,7 @@ import trio
 
 from actors.addresses import read_addresses
 from fluxiq import settings
-from fluxiq.admin.client import ask
+from fluxiq.admin.client import ask, ask_spelled
 
 # Everywhere by both names: an institution's file, role and metrics say `ispb`.
 institution_option = click.option(
@@ -37,6 +37,15 @@ def ask_platform(verb: str, **arguments: Any) -> Any:
     return trio.run(main)
 
 
+def ask_as_typed(verb: str, arguments: dict[str, Any]) -> Any:
+    """The same, where only the verb knows what types its arguments are of."""
+
+    async def main() -> Any:
+        return await ask_spelled(socket_path(), verb, arguments)
+
+    return trio.run(main)
+
+
 def said(**options: object) -> dict[str, Any]:
     """Those that were said."""
     return {name: value for name, value in options.items() if value}
@@ -47,11 +56,29 @@ def print_json(answer: object) -> None:
 
 
 def field_and_value(text: str) -> tuple[str, Any]:
-    """`FIELD=VALUE`, the value as JSON where it is some, else as a text."""
-    field, equals, value = text.partition("=")
-    if not equals:
-        raise click.BadParameter(f"{text!r} is not FIELD=VALUE")
+    """`FIELD=VALUE`, the value as JSON where it is some, else as a text: of what has any type."""
+    field, value = _parted(text)
     try:
         return field, json.loads(value)
     except json.JSONDecodeError:
         return field, value
+
+
+def field_and_text(text: str) -> tuple[str, Any]:
+    """`FIELD=VALUE`, the value as it was typed; an object is told by its brace, and masked field by
+    field where it is written down.
+    """
+    field, value = _parted(text)
+    if not value.lstrip().startswith("{"):
+        return field, value
+    try:
+        return field, json.loads(value)
+    except json.JSONDecodeError as error:
+        raise click.BadParameter(f"{field}: is no JSON object: {error}") from None
+
+
+def _parted(text: str) -> tuple[str, str]:
+    field, equals, value = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{text!r} is not FIELD=VALUE")
+    return field, value

@@ -6,8 +6,9 @@ import click
 
 from fluxiq.admin.render_process import render_log_levels
 from fluxiq.commands.asking import (
+    ask_as_typed,
     ask_platform,
-    field_and_value,
+    field_and_text,
     print_json,
     reason_option,
     yes_option,
@@ -56,8 +57,8 @@ def undrain(reason: str, *, yes: bool) -> None:
 @yes_option
 def ask_verb(verb: str, arguments: tuple[str, ...], *, yes: bool) -> None:
     """Ask with any verb and print the answer as JSON; `ask verbs` lists them."""
-    given: dict[str, Any] = dict(map(field_and_value, arguments))
-    print_json(ask_platform(verb, **given, **({"yes": True} if yes else {})))
+    given: dict[str, Any] = dict(map(field_and_text, arguments))
+    print_json(ask_as_typed(verb, given | ({"yes": True} if yes else {})))
 
 
 def _print_intake(answer: dict[str, Any]) -> None:

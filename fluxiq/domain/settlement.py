@@ -11,10 +11,15 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from fluxiq.domain.schedule import SAO_PAULO
+from fluxiq.domain.transfer import BookTransfer, TransferStage
 
-# How a run ends that moved nothing, and was not refused.
+# How a run ends that was not refused.
 SETTLED: Final = "settled"
 NOTHING_TO_SETTLE: Final = "nothing_to_settle"
+AWAITING_APPROVAL: Final = "awaiting_approval"  # held, for somebody else than who put the schedule
+UNDER_WAY: Final = "under_way"  # on paper; the ledger has not answered yet
+
+UNDECIDED: Final = frozenset({AWAITING_APPROVAL, UNDER_WAY})
 
 _ZONE: Final = ZoneInfo(SAO_PAULO)
 
@@ -43,7 +48,7 @@ class SettlementSchedule(Struct, frozen=True, kw_only=True):
     updated_at: datetime
     next_at: datetime | None
     last_at: datetime | None = None
-    last_outcome: str | None = None  # SETTLED, NOTHING_TO_SETTLE, or the code of a refusal
+    last_outcome: str | None = None  # one of the words above, or the code of a refusal
     last_transfer_id: str | None = None
 
     def amount_of(self, available: int) -> int:
@@ -54,6 +59,20 @@ class SettlementSchedule(Struct, frozen=True, kw_only=True):
     def key_of(self, at: datetime) -> str:
         """The idempotency key of the run planned for `at`: doing it twice is doing it once."""
         return f"settlement {at.astimezone(UTC):%Y-%m-%dT%H:%M}Z"
+
+
+def outcome_of(transfer: BookTransfer) -> str:
+    """What a run has come to whose transfer stands like this."""
+    match transfer.stage:
+        case TransferStage.COMPLETED:
+            return SETTLED
+        case TransferStage.FAILED:
+            assert transfer.failure_code is not None, f"{transfer.id} failed for no reason"
+            return transfer.failure_code
+        case TransferStage.PENDING:
+            return AWAITING_APPROVAL
+        case _:
+            return UNDER_WAY
 
 
 def next_time(said: str, now: datetime) -> datetime:

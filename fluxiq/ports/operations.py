@@ -37,7 +37,9 @@ class OperationsDesk(Protocol):
         """Do it, and write down who did and why.
 
         Raises Refused also: needs_approval, with `approval_id` and `expires_at` in its details,
-        where another person has to approve it first; not_over_http for what would end the API.
+        where another person has to approve it first; not_over_http for what would end the API;
+        still_running where it takes longer than a request may: it goes on, and its outcome is
+        written down under the operator's `request_id`.
         """
 
     def watch_tree(self, operator: Operator) -> AsyncGenerator[dict[str, Any], None]:

@@ -9,7 +9,12 @@ import hashlib
 
 import msgspec
 
-from fluxiq.domain.settlement import NOTHING_TO_SETTLE, SETTLED, SettlementSchedule, next_time
+from fluxiq.domain.settlement import (
+    NOTHING_TO_SETTLE,
+    SettlementSchedule,
+    next_time,
+    outcome_of,
+)
 from fluxiq.errors import FluxiqError, Refused, Unavailable, Unknown
 from fluxiq.ports import Idempotency
 from fluxiq.services.accounts import find_account
@@ -18,6 +23,7 @@ from fluxiq.services.messages.envelope import Answer
 from fluxiq.services.messages.transfers import MakeTransfer
 from fluxiq.services.replay import replay_if_known
 from fluxiq.services.tenant import Tenant
+from fluxiq.services.transfers import find_transfer
 
 DUE_MAX = 200  # in one round; the next round takes the rest
 DESCRIPTION = "settlement"
@@ -54,7 +60,10 @@ async def _run(tenant: Tenant, schedule: SettlementSchedule) -> None:
     transfer_id = None
     try:
         transfer_id = await _settle(tenant, schedule)
-        outcome = NOTHING_TO_SETTLE if transfer_id is None else SETTLED
+        outcome = NOTHING_TO_SETTLE
+        if transfer_id is not None:
+            transfer = await find_transfer(tenant, schedule.merchant_id, transfer_id)
+            outcome = outcome_of(transfer)
     except Refused as refused:
         outcome = refused.code
         transfer_id = refused.details.get("transfer_id")

@@ -3,7 +3,7 @@
 import msgspec
 
 from fluxiq.domain.product import PIX_MERCHANT, PIX_SETTLEMENT, Product
-from fluxiq.domain.settlement import SettlementSchedule, next_time
+from fluxiq.domain.settlement import UNDECIDED, SettlementSchedule, next_time, outcome_of
 from fluxiq.errors import Refused
 from fluxiq.ports import Page
 from fluxiq.ports.settlements import DaysWanted
@@ -18,6 +18,7 @@ from fluxiq.services.messages.settlements import (
     schedule_view,
 )
 from fluxiq.services.tenant import Tenant
+from fluxiq.services.transfers import find_transfer
 
 MOVES_MONEY = "transfers:write"
 
@@ -35,7 +36,7 @@ async def show_schedule(tenant: Tenant, merchant_id: str) -> SettlementScheduleV
     schedule = await tenant.settlements.find_schedule(merchant_id)
     if schedule is None:
         raise Refused("settlement_schedule_not_found", "no schedule was put yet")
-    return schedule_view(schedule)
+    return schedule_view(await _as_it_stands(tenant, schedule))
 
 
 async def put_schedule(caller: Caller, request: PutSettlementSchedule) -> SettlementScheduleView:
@@ -73,7 +74,15 @@ async def put_schedule(caller: Caller, request: PutSettlementSchedule) -> Settle
             last_outcome=before.last_outcome,
             last_transfer_id=before.last_transfer_id,
         )
-    return schedule_view(schedule)
+    return schedule_view(await _as_it_stands(tenant, schedule))
+
+
+async def _as_it_stands(tenant: Tenant, schedule: SettlementSchedule) -> SettlementSchedule:
+    """With what has become of a run that was undecided when it was noted."""
+    if schedule.last_outcome not in UNDECIDED or schedule.last_transfer_id is None:
+        return schedule
+    transfer = await find_transfer(tenant, schedule.merchant_id, schedule.last_transfer_id)
+    return msgspec.structs.replace(schedule, last_outcome=outcome_of(transfer))
 
 
 async def _require_product(

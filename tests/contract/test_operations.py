@@ -17,7 +17,7 @@ from fluxiq.services.messages.operations.tree import TreePatchTold, TreeTold
 from supervisors import Tree
 from tests.support.api_people import OTHER_CPF, Person
 from tests.support.api_twin import ISPB, World, serving
-from tests.support.web_desk import BRANCH, OTHER, THEIRS, web_desk
+from tests.support.web_desk import BRANCH, OTHER, SLUGGISH_SECONDS, THEIRS, web_desk
 from tests.support.window import refused_window, said, window
 
 OPERATIONS = "/api/v1/operations"
@@ -26,7 +26,11 @@ TILL = f"{BRANCH}/till"
 
 @asynccontextmanager
 async def people(
-    tmp_path: Path, *, of_platform: bool = True, role: Role = Role.OWNER
+    tmp_path: Path,
+    *,
+    of_platform: bool = True,
+    role: Role = Role.OWNER,
+    patience_seconds: float = 30.0,
 ) -> AsyncIterator[tuple[World, Person, Tree]]:
     """A person of the institution, at a desk with a tree."""
     world = World()
@@ -35,7 +39,7 @@ async def people(
     )
     settings = msgspec.structs.replace(world.settings, operators=operators)
     world.tenant = world.tenants.known[ISPB] = replace(world.tenant, settings=settings)
-    async with web_desk(tmp_path) as (desk, tree):
+    async with web_desk(tmp_path, patience_seconds=patience_seconds) as (desk, tree):
         world.desk = desk  # type: ignore[assignment]
         person = await Person.of(world, role=role, merchant_id=None)
         await person.log_in()
@@ -105,6 +109,16 @@ async def test_a_process_is_suspended_resumed_stopped_and_restarted_with_a_reaso
         assert await refused(person, "/processes/apply", said_why) == (422, "validation_failed")
         for lacking in ({"name": TILL}, {"reason": "x"}, {"name": TILL, "reason": ""}):
             assert await refused(person, "/processes/stop", lacking) == (422, "validation_failed")
+
+
+async def test_a_deed_that_outlasts_its_request_answered_503(tmp_path: Path) -> None:
+    async with people(tmp_path, patience_seconds=0.1) as (_, person, tree):
+        slow = {"name": "sloth", "reason": "a leak"}
+        assert await refused(person, "/processes/restart", slow) == (409, "still_running")
+        await trio.sleep(SLUGGISH_SECONDS)
+        found = tree.snapshot().find("root/gateway/sloth")
+        assert found is not None
+        assert found.incarnation == 2
 
 
 async def test_a_name_that_is_nobodys_or_somebody_elses(tmp_path: Path) -> None:

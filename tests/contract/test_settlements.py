@@ -181,8 +181,10 @@ async def test_a_large_settlement_awaits_its_second_person() -> None:
     await scene.put()
     await scene.run_at_its_time()
 
+    noted = scene.api.world.settlements.rows[scene.api.world.merchant_id].last_outcome
     last = (await scene.show())["last"]
     asked = f"{TRANSFERS}/{last['transfer_id']}"
+    assert (noted, last["outcome"]) == ("awaiting_approval", "awaiting_approval")
     assert (await scene.api.get(asked, scene.key)).data["status"] == "pending"
     assert await scene.days() == [], "nothing is settled yet"
     own = await scene.api.post(f"{asked}/approve", None, scene.key)
@@ -190,6 +192,27 @@ async def test_a_large_settlement_awaits_its_second_person() -> None:
     other = scene.api.key("transfers:*")
     assert (await scene.api.post(f"{asked}/approve", None, other)).data["status"] == "completed"
     assert await scene.available(scene.destination) == FUNDS
+    assert (await scene.show())["last"] == last | {"outcome": "settled"}
+
+
+async def test_a_settlement_that_nobody_approved_was_not_settled() -> None:
+    scene = await opened(approval_above=FUNDS - 1)
+    await scene.put()
+    await scene.run_at_its_time()
+
+    asked = f"{TRANSFERS}/{(await scene.show())['last']['transfer_id']}"
+    rejected = await scene.api.post(f"{asked}/reject", None, scene.api.key("transfers:*"))
+    assert rejected.data["status"] == "failed"
+    assert (await scene.show())["last"]["outcome"] == "approval_rejected"
+    assert (await scene.put()).data["last"]["outcome"] == "approval_rejected"
+
+
+async def test_a_settlement_that_the_ledger_has_not_answered_is_under_way(scene: Scene) -> None:
+    await scene.put()
+    scene.api.world.faults.at["ledger.create_transfers"] = Fault.REFUSED
+    await scene.run_at_its_time()
+
+    assert (await scene.show())["last"]["outcome"] == "under_way"
 
 
 @pytest.mark.parametrize(

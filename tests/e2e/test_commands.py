@@ -1,5 +1,6 @@
 """The command line as people use it: every command, and every way to stop."""
 
+import json
 import os
 import shutil
 import signal
@@ -112,6 +113,22 @@ def test_crashes_and_hogs_are_read_from_the_running_platform(
     assert any("root/infrastructure/asyncio_host" in look for look in looks)  # it has timers
     stopped = fluxiq("hogs", "--off", "--yes", data_dir=data)
     assert stopped.stdout.startswith("measured for")
+
+
+def test_ask_takes_an_ispb_for_the_text_that_it_is(running_platform: PlatformProcess) -> None:
+    data = running_platform.data_dir
+
+    found = fluxiq("ask", "institution", "institution=12345678", data_dir=data)
+    assert (found.status, found.stderr) == (0, "")
+    assert json.loads(found.stdout)["ispb"] == "12345678"
+    listed = fluxiq("ask", "jobs", "institution=12345678", "limit=1", data_dir=data)
+    assert (listed.status, listed.stderr) == (0, "")
+    wrong = fluxiq("ask", "jobs", "institution=12345678", "limit=few", data_dir=data)
+    assert wrong.status == 1
+    assert "limit: must be a whole number" in wrong.stderr
+    broken = fluxiq("ask", "institution_add", "declaration={ispb", data_dir=data)
+    assert broken.status == 2
+    assert "declaration: is no JSON object" in broken.stderr
 
 
 # demo.

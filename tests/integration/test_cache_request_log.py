@@ -10,7 +10,7 @@ import pytest
 
 from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.cache import Cache, open_cache
-from fluxiq.cache.request_log import KEPT, OF_MERCHANT_MAX, RedisRequestLog
+from fluxiq.cache.request_log import KEPT, OF_MERCHANT_BYTES_MAX, OF_MERCHANT_MAX, RedisRequestLog
 from fluxiq.domain.request_log import RequestLine
 from fluxiq.errors import Unavailable
 from tests.support.servers import ValkeyServer, free_port
@@ -91,6 +91,22 @@ async def test_a_merchant_keeps_about_its_last_thousand(log: RedisRequestLog, ca
     assert OF_MERCHANT_MAX <= length < OF_MERCHANT_MAX * 1.2
 
 
+async def test_long_paths_do_not_fill_redis(log: RedisRequestLog, cache: Cache) -> None:
+    long, taken = "/" + 1023 * "\N{LATIN SMALL LETTER A WITH ACUTE}", 0
+    for first in range(0, 2 * OF_MERCHANT_MAX, 500):
+        await log.append([line(number, path=long) for number in range(first, first + 500)])
+        await log.append([line(first)])  # a short one after them makes no room
+        taken = await cache.administer("MEMORY", "USAGE", f"{cache._prefix}requests:mch_1")
+        assert taken < 1.2 * OF_MERCHANT_BYTES_MAX
+
+    assert taken > 0.8 * OF_MERCHANT_BYTES_MAX
+    kept = await log.of_merchant("mch_1")
+    assert kept[0] == line(1500)
+    assert [one.id for one in kept[1:200]] == [
+        line(number).id for number in reversed(range(2000 - 199, 2000))
+    ]
+
+
 async def test_lines_are_gone_after_a_week(
     log: RedisRequestLog, cache: Cache, clock: Clock
 ) -> None:
@@ -105,7 +121,9 @@ async def test_lines_are_gone_after_a_week(
 
 async def test_a_line_of_another_version_hides_no_other(log: RedisRequestLog, cache: Cache) -> None:
     await log.append([line(1)])
-    await cache.append({"requests:mch_1": [b'["?"]']}, length_max=10, ttl_seconds=60)
+    await cache.append(
+        {"requests:mch_1": [b'["?"]']}, length_max=10, bytes_max=1000, ttl_seconds=60
+    )
     assert await log.of_merchant("mch_1") == [line(1)]
 
 

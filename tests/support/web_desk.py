@@ -12,6 +12,7 @@ from actors.admin.approvals import Approvals
 from actors.admin.arguments import Arguments
 from actors.admin.desk import Desk
 from actors.admin.diagnostics import verbs_of as diagnostic_verbs_of
+from actors.admin.lasting import open_lasting
 from actors.admin.verbs import Hooks, Verb, merged
 from actors.admin.web_desk import WebDesk
 from actors.crash_book import CrashBook
@@ -34,6 +35,7 @@ OURS: Final = "12345678"
 THEIRS: Final = "87654321"
 BRANCH: Final = f"root/institutions/{OURS}"
 OTHER: Final = f"root/institutions/{THEIRS}"
+SLUGGISH_SECONDS: Final = 0.3
 
 
 class Till(Actor):
@@ -48,6 +50,20 @@ def quiet(own_id: str) -> ChildSpec:
     async def start(context: Context) -> None:
         context.ready()
         await trio.sleep_forever()
+
+    return ChildSpec(id=own_id, start=start)
+
+
+def sluggish(own_id: str) -> ChildSpec:
+    """It takes its time to stop."""
+
+    async def start(context: Context) -> None:
+        context.ready()
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(SLUGGISH_SECONDS)
 
     return ChildSpec(id=own_id, start=start)
 
@@ -104,7 +120,7 @@ def room() -> Hooks:
 
 @asynccontextmanager
 async def web_desk(
-    tmp_path: Path, *, two_people: bool = True
+    tmp_path: Path, *, two_people: bool = True, patience_seconds: float = 30.0
 ) -> AsyncIterator[tuple[WebDesk, Tree]]:
     """The desk behind the API, and its tree: two institutions, and a door to the API."""
     book = CrashBook(tmp_path)
@@ -114,12 +130,17 @@ async def web_desk(
         children=[
             DynamicSpec(id="institutions", template=branch, keys=[OURS, THEIRS]),
             SupervisorSpec(
-                id="gateway", strategy=Strategy.ONE_FOR_ONE, children=[quiet("http_api")]
+                id="gateway",
+                strategy=Strategy.ONE_FOR_ONE,
+                children=[quiet("http_api"), sluggish("sloth")],
             ),
         ],
     )
     at = datetime(2026, 11, 26, 12, tzinfo=UTC)
-    async with open_tree(spec, seed=1, on_open=book.attach, on_event=book.note) as tree:
+    async with (
+        open_lasting(patience_seconds) as lasting,
+        open_tree(spec, seed=1, on_open=book.attach, on_event=book.note) as tree,
+    ):
         yield (
             WebDesk(
                 Desk(
@@ -130,6 +151,7 @@ async def web_desk(
                     approvals=Approvals(900.0, lambda: at) if two_people else None,
                 ),
                 "root/gateway/http_api",
+                lasting,
             ),
             tree,
         )

@@ -192,7 +192,7 @@ def test_an_inspection_tells_the_same_crash_in_full_once_and_waits_in_our_own_co
 def test_a_line_is_one_object_and_one_newline() -> None:
     question = line(Question(version=VERSION, verb="a\nb"))
 
-    assert question == b'{"version":1,"verb":"a\\nb","arguments":{}}\n'
+    assert question == b'{"version":1,"verb":"a\\nb"}\n'
     assert read_question(question) == Question(version=VERSION, verb="a\nb")
 
 

@@ -35,7 +35,9 @@ class SettlementDayView(Struct, frozen=True, kw_only=True):
 
 
 class LastSettlementView(Struct, frozen=True, kw_only=True):
-    """`outcome`: settled, nothing_to_settle, or the code by which the transfer was refused."""
+    """`outcome`: settled, awaiting_approval, under_way, nothing_to_settle, or the code by which the
+    transfer was refused or failed.
+    """
 
     at: datetime
     outcome: str

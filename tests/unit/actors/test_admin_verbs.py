@@ -11,6 +11,7 @@ import msgspec
 import pytest
 import trio
 
+from actors.admin.arguments import Arguments, BadArguments
 from actors.admin.askers import Peer
 from actors.admin.desk import STANDARD, Desk
 from actors.admin.diagnostics import verbs_of
@@ -191,6 +192,48 @@ async def test_wrong_question_is_refused_by_code(
 ) -> None:
     async with desk(tmp_path) as at:
         assert await ask(at, verb, **arguments) == code
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ({"institution": "12345678", "limit": "12345678"}, ("12345678", 12345678, False)),
+        ({"institution": "true", "all": "true"}, ("true", 5, True)),
+        ({"institution": "00000000", "limit": "-1", "all": "false"}, ("00000000", -1, False)),
+        ({"institution": "1.5", "limit": 7, "all": True}, ("1.5", 7, True)),
+    ],
+    ids=str,
+)
+def test_an_ispb_typed_at_a_shell_is_a_text_and_a_limit_a_number(
+    given: dict[str, Any], read: tuple[object, ...]
+) -> None:
+    arguments = Arguments(given, spelled=True)
+    found = arguments.text("institution"), arguments.number("limit", 5), arguments.flag("all")
+    assert found == read
+    arguments.done()
+
+
+@pytest.mark.parametrize("limit", ["", "five", "1.5", "1e3", " 1", "true", "9" * 5000])
+def test_what_is_typed_and_is_no_number_is_refused_by_name(limit: str) -> None:
+    with pytest.raises(BadArguments, match=r"^limit: must be a whole number$"):
+        Arguments({"limit": limit}, spelled=True).number("limit", 5)
+
+
+def test_only_what_was_typed_is_read_as_another_type() -> None:
+    with pytest.raises(BadArguments, match=r"^limit: must be a whole number$"):
+        Arguments({"limit": "5"}).number("limit", 5)
+    with pytest.raises(BadArguments, match=r"^all: must be true or false$"):
+        Arguments({"all": "true"}).flag("all")
+
+
+async def test_a_verb_reads_what_was_typed(tmp_path: Path) -> None:
+    typed = {"name": "till", "size": "7", "yes": "true"}
+    async with desk(tmp_path) as at:
+        for spelled in (False, True):
+            question = Question(version=VERSION, verb="trace", arguments=typed, spelled=spelled)
+            reply = await at.answer(question, PEER)
+            assert (reply.error is None) is spelled
+        assert reply.answer == {"path": "root/till", "size": 7}
 
 
 def test_every_verb_is_documented_with_its_arguments_and_every_documented_one_exists() -> None:

@@ -8,13 +8,15 @@ from typing import Any
 import msgspec
 import pytest
 import trio
+import trio.testing
 
 from actors.admin.book import DeedBook, deed_of, take_in_deeds
 from actors.admin.desk import STANDARD
+from actors.admin.lasting import DEEDS_MAX, open_lasting
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports.operations import Operator
 from tests.support.memory_audit import MemoryAuditChain
-from tests.support.web_desk import BRANCH, OTHER, OURS, THEIRS, web_desk
+from tests.support.web_desk import BRANCH, OTHER, OURS, SLUGGISH_SECONDS, THEIRS, web_desk
 
 ROOT = Operator(user_id="usr_root", ispb=OURS, of_platform=True, address="10.0.0.9")
 SECOND = Operator(user_id="usr_second", ispb=OURS, of_platform=True)
@@ -22,6 +24,8 @@ ANA = Operator(
     user_id="usr_ana", ispb=THEIRS, of_platform=False, address="192.0.2.7", request_id="req_1"
 )
 BIA = Operator(user_id="usr_bia", ispb=THEIRS, of_platform=False)
+
+SLOTH = "root/gateway/sloth"
 
 
 @pytest.fixture
@@ -245,6 +249,62 @@ async def test_what_is_wrong_is_named(here: Any) -> None:
         assert (await web.act(ROOT, "turn", reason="x"))["by"] == "usr_root"
         with pytest.raises(Unavailable, match="did not answer within 5 s"):
             await web.look(ROOT, "slow")
+
+
+async def test_a_deed_that_outlasts_its_request_was_told_as_not_done(
+    here: Any, tmp_path: Path
+) -> None:
+    """It was done all the same, and the book said that it had failed."""
+    asker = msgspec.structs.replace(ROOT, request_id="req_9")
+    async with here(patience_seconds=SLUGGISH_SECONDS / 3) as (web, tree):
+        assert await code(web.act(asker, "restart", reason="x", name="sloth")) == "still_running"
+        assert tree.snapshot().find(SLOTH).incarnation == 1
+        await trio.sleep(SLUGGISH_SECONDS)
+        assert tree.snapshot().find(SLOTH).incarnation == 2
+
+    lines = [msgspec.json.decode(one) for one in (tmp_path / "book").read_bytes().splitlines()]
+    assert [(one["request"], one["outcome"]) for one in lines] == [
+        ("req_9", "asked"),
+        ("req_9", "done"),
+    ]
+
+
+async def test_a_deed_goes_on_though_its_client_has_left(here: Any) -> None:
+    async with here() as (web, tree):
+        with trio.move_on_after(SLUGGISH_SECONDS / 3) as left:
+            await web.act(ROOT, "restart", reason="x", name="sloth")
+        assert left.cancelled_caught
+        await trio.sleep(SLUGGISH_SECONDS)
+        assert tree.snapshot().find(SLOTH).incarnation == 2
+
+
+async def test_deeds_under_way_have_a_limit() -> None:
+    async with open_lasting(0.0) as lasting:
+        gate = trio.Event()
+        for _ in range(DEEDS_MAX):
+            assert await code(lasting.outcome(gate.wait)) == "still_running"
+        with pytest.raises(Unavailable, match="64 deeds are under way"):
+            await lasting.outcome(gate.wait)
+
+        gate.set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert await code(lasting.outcome(trio.sleep_forever)) == "still_running"
+
+
+async def test_a_door_that_is_told_to_stop_answers_who_waits_for_a_deed() -> None:
+    """As it answers every request that it has taken: `serve` shields those, for its grace."""
+    ended: list[str] = []
+
+    async def deed() -> str:
+        await trio.sleep(SLUGGISH_SECONDS)
+        return "done"
+
+    with trio.CancelScope() as told_to_stop:
+        async with open_lasting(30.0) as lasting:
+            told_to_stop.cancel()
+            with trio.CancelScope(shield=True):
+                ended.append(await lasting.outcome(deed))
+    assert ended == ["done"]
 
 
 # Watching.

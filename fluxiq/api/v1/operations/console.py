@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from fluxiq.api.contract import Call, PathText, Rate
-from fluxiq.api.v1.operations.room import NOT_YOURS, READ, WRITE, Reason, room
+from fluxiq.api.v1.operations.room import DEED, NOT_YOURS, READ, WRITE, Reason, room
 from fluxiq.errors import Refused
 from fluxiq.services.messages.envelope import Data
 from fluxiq.services.messages.operations.console import VerbAnswer, VerbView
@@ -39,7 +39,7 @@ async def list_verbs(call: Call) -> Data[list[VerbView]]:
     rate=Rate.WRITE,
     reply=Data[VerbAnswer],
     status=200,
-    refuses=("unknown_verb", "not_an_operator", "needs_approval", "not_over_http", "refused"),
+    refuses=("unknown_verb", *DEED, "not_over_http"),
 )
 async def ask_verb(call: Call, verb: PathText, body: AskVerb) -> Data[VerbAnswer]:
     """Look, or with a reason act, by any verb. What each refuses is in docs/admin-socket.md."""

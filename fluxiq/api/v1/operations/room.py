@@ -13,7 +13,7 @@ WRITE: Final = "operations:write"
 
 # Codes that every deed at the desk may answer; a look only the first.
 NOT_YOURS: Final = ("not_an_operator",)
-DEED: Final = ("not_an_operator", "needs_approval", "refused")
+DEED: Final = ("not_an_operator", "needs_approval", "refused", "still_running")
 
 # The same of what is some institution's.
 LOOK_AT_ONE: Final = (*NOT_YOURS, "institution_not_found")
