@@ -48,7 +48,7 @@ $(UI)/.built: $(UI)/node_modules/.installed $(UI_SOURCES)
 test: lint test-ui test-python
 
 test-python: install
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-ui: ui
 ifeq ($(NODE),yes)

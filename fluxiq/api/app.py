@@ -18,6 +18,7 @@ from fluxiq.api.errors import failure_of
 from fluxiq.api.guard import Guard
 from fluxiq.api.health import Ping
 from fluxiq.api.hub import Hub
+from fluxiq.api.matching import MatchingRule
 from fluxiq.api.remote import Remote
 from fluxiq.api.security_headers import security_headers
 from fluxiq.api.v1 import ENDPOINTS
@@ -50,6 +51,7 @@ def create_app(
     `operations` is the operators' desk, where there is one.
     """
     app = QuartTrio("fluxiq", static_folder=None, template_folder=None)
+    app.url_rule_class = MatchingRule
     app.request_class = ApiRequest
     app.asgi_http_class = ApiConnection
     app.url_map.merge_slashes = False  # it would answer with redirects

@@ -5,6 +5,7 @@ msgspec decodes into the types that the OpenAPI document shows; what it leaves o
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from itertools import accumulate
 from typing import Any, Final
 
@@ -100,6 +101,7 @@ def _refuse_deep(raw: bytes) -> None:
         raise Refused("malformed_json", message)
 
 
+@cache
 def _number_fields(query: Any) -> frozenset[str]:
     if query is None:
         return frozenset()

@@ -64,16 +64,16 @@ def replay_command(seed: int) -> str:
 
 def run_seed(seed: int) -> SeedResult:
     """Live through one seed twice; a second trace that differs is a violation, too."""
-    first = _run_once(seed)
+    first = run_once(seed)
     if first.violation is None:
-        second = _run_once(seed)
+        second = run_once(seed)
         if second.trace != first.trace:
             first.invariant = "same seed, same trace"
             first.violation = f"same seed, same trace: {first.trace} and {second.trace}"
     return first
 
 
-def _run_once(seed: int) -> SeedResult:
+def run_once(seed: int) -> SeedResult:
     result = SeedResult(seed)
     before = trio_internals._ALLOW_DETERMINISTIC_SCHEDULING  # noqa: SLF001 -- the switch trio made for this
     trio_internals._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]  # noqa: SLF001 -- the same

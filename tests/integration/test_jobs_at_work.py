@@ -37,8 +37,8 @@ DONE_SECONDS_MAX = 30.0
 
 
 @pytest.fixture
-async def postgres(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[Postgres]:
-    async with open_institution(asyncio_host, postgres_database) as opened:
+async def postgres(asyncio_host: AsyncioHost, institution_database: str) -> AsyncIterator[Postgres]:
+    async with open_institution(asyncio_host, institution_database) as opened:
         yield opened
 
 

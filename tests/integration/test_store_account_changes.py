@@ -33,9 +33,9 @@ FIRST = Page(number=1, size=10)
 
 @pytest.fixture
 async def opened(
-    asyncio_host: AsyncioHost, postgres_database: str
+    asyncio_host: AsyncioHost, institution_database: str
 ) -> AsyncIterator[tuple[PostgresStore, Postgres]]:
-    async with open_store(asyncio_host, postgres_database) as both:
+    async with open_store(asyncio_host, institution_database) as both:
         yield both
 
 

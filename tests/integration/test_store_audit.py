@@ -83,10 +83,10 @@ async def note(connection: Connection, *actions: str) -> None:
 
 
 @pytest.fixture
-async def house(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[House]:
+async def house(asyncio_host: AsyncioHost, institution_database: str) -> AsyncIterator[House]:
     async with (
-        open_institution(asyncio_host, postgres_database) as postgres,
-        open_admin(asyncio_host, postgres_database) as admin,
+        open_institution(asyncio_host, institution_database) as postgres,
+        open_admin(asyncio_host, institution_database) as admin,
     ):
         yield House(postgres, admin, PostgresAuditChain(postgres), Clock())
 
@@ -211,9 +211,9 @@ async def test_a_line_says_where_its_change_comes_from(house: House) -> None:
 
 
 async def test_requests_that_share_a_batch_keep_their_own_origins(
-    asyncio_host: AsyncioHost, postgres_database: str
+    asyncio_host: AsyncioHost, institution_database: str
 ) -> None:
-    async with open_store(asyncio_host, postgres_database) as (store, postgres):
+    async with open_store(asyncio_host, institution_database) as (store, postgres):
 
         async def request(number: int) -> None:
             comes_from(Origin(request_id=f"req_{number}"))

@@ -34,7 +34,7 @@ async def pair(request: pytest.FixtureRequest, asyncio_host: AsyncioHost) -> Asy
         webhooks = MemoryWebhooks()
         yield webhooks, MemoryBacklogs(webhooks, list)
         return
-    url = request.getfixturevalue("postgres_database")
+    url = request.getfixturevalue("institution_database")
     async with open_store(asyncio_host, url) as (store, postgres):
         yield webhooks_of(store), PostgresBacklogs(postgres)
 
@@ -105,9 +105,9 @@ async def test_endpoints_are_counted_by_why_they_are_disabled_and_deleted_ones_n
 
 
 async def test_what_should_be_on_the_bus_is_counted(
-    asyncio_host: AsyncioHost, postgres_database: str
+    asyncio_host: AsyncioHost, institution_database: str
 ) -> None:
-    async with open_store(asyncio_host, postgres_database) as (store, postgres):
+    async with open_store(asyncio_host, institution_database) as (store, postgres):
         await store.open_charge(charge_opening())
         backlogs = PostgresBacklogs(postgres)
         due = await store.due_outbox(at(0), 10)

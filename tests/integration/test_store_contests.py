@@ -81,12 +81,12 @@ class House:
 
 @pytest.fixture(params=["postgres", "twin"])
 async def house(
-    request: pytest.FixtureRequest, asyncio_host: AsyncioHost, postgres_database: str
+    request: pytest.FixtureRequest, asyncio_host: AsyncioHost, institution_database: str
 ) -> AsyncIterator[House]:
     if request.param == "twin":
         yield House(no_contests(ISPB))
         return
-    async with open_store(asyncio_host, postgres_database) as (store, postgres):
+    async with open_store(asyncio_host, institution_database) as (store, postgres):
         yield House(PostgresContests(postgres, ISPB, keyring(ISPB)), store, postgres)
 
 
@@ -202,9 +202,9 @@ async def test_they_are_listed_newest_first_by_whose_they_are(house: House) -> N
 
 
 async def test_details_are_sealed_and_every_step_is_audited(
-    asyncio_host: AsyncioHost, postgres_database: str
+    asyncio_host: AsyncioHost, institution_database: str
 ) -> None:
-    async with open_store(asyncio_host, postgres_database) as (store, postgres):
+    async with open_store(asyncio_host, institution_database) as (store, postgres):
         house = House(PostgresContests(postgres, ISPB, keyring(ISPB)), store, postgres)
         made = await house.opened()
         await house.move(made, says(made, W.OPEN))

@@ -67,8 +67,8 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[Desk]:
-    async with open_store(asyncio_host, postgres_database) as (store, postgres):
+async def desk(asyncio_host: AsyncioHost, institution_database: str) -> AsyncIterator[Desk]:
+    async with open_store(asyncio_host, institution_database) as (store, postgres):
         yield Desk(store, postgres)
 
 

@@ -35,7 +35,7 @@ async def pair(request: pytest.FixtureRequest, asyncio_host: AsyncioHost) -> Asy
         webhooks = MemoryWebhooks()
         yield webhooks, MemoryEndpointStandings(webhooks)
         return
-    url = request.getfixturevalue("postgres_database")
+    url = request.getfixturevalue("institution_database")
     async with open_store(asyncio_host, url) as (store, postgres):
         yield webhooks_of(store), PostgresEndpointStandings(postgres)
 
@@ -125,13 +125,13 @@ async def test_a_page_has_so_many_and_says_how_many_there_are_and_deleted_ones_a
 
 
 async def test_a_day_of_too_many_attempts_says_since_when_they_are_counted(
-    asyncio_host: AsyncioHost, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+    asyncio_host: AsyncioHost, institution_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = module._LOOK.replace(f"LIMIT {ATTEMPTS_COUNTED_MAX}", "LIMIT 2")
     assert few != module._LOOK
     monkeypatch.setattr(module, "_LOOK", few)
     monkeypatch.setattr(module, "ATTEMPTS_COUNTED_MAX", 2)
-    async with open_store(asyncio_host, postgres_database) as (store, postgres):
+    async with open_store(asyncio_host, institution_database) as (store, postgres):
         webhooks = webhooks_of(store)
         hook = await owing(webhooks, 0)
         for moment in (10, 20, 30):

@@ -53,8 +53,8 @@ class Opened:
 
 
 @pytest.fixture
-async def opened(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[Opened]:
-    async with open_store(asyncio_host, postgres_database) as (store, postgres):
+async def opened(asyncio_host: AsyncioHost, institution_database: str) -> AsyncIterator[Opened]:
+    async with open_store(asyncio_host, institution_database) as (store, postgres):
         yield Opened(store, postgres, PostgresEventLog(postgres, ISPB, keyring(ISPB)))
 
 

@@ -65,8 +65,8 @@ class Watch:
 
 
 @pytest.fixture
-async def watch(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[Watch]:
-    async with open_store(asyncio_host, postgres_database) as (store, postgres):
+async def watch(asyncio_host: AsyncioHost, institution_database: str) -> AsyncIterator[Watch]:
+    async with open_store(asyncio_host, institution_database) as (store, postgres):
         watch = Watch(store, postgres)
         await watch.ledger.create_accounts(
             [

@@ -23,8 +23,8 @@ WANTED = Wanted("k", 1, 10)
 
 
 @pytest.fixture
-async def postgres(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[Postgres]:
-    async with open_institution(asyncio_host, postgres_database) as opened:
+async def postgres(asyncio_host: AsyncioHost, institution_database: str) -> AsyncIterator[Postgres]:
+    async with open_institution(asyncio_host, institution_database) as opened:
         yield opened
 
 

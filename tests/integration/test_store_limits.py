@@ -58,8 +58,8 @@ class House:
 
 
 @pytest.fixture
-async def house(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[House]:
-    async with open_store(asyncio_host, postgres_database) as (store, postgres):
+async def house(asyncio_host: AsyncioHost, institution_database: str) -> AsyncIterator[House]:
+    async with open_store(asyncio_host, institution_database) as (store, postgres):
         await store.add_account(account(OTHER_ACCOUNT), [], event("account.created"))
         made = House(store, postgres)
         await made.limits.states([ACCOUNT, OTHER_ACCOUNT])

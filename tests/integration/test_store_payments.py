@@ -74,8 +74,8 @@ class House:
 
 
 @pytest.fixture
-async def house(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[House]:
-    async with open_store(asyncio_host, postgres_database) as (store, postgres):
+async def house(asyncio_host: AsyncioHost, institution_database: str) -> AsyncIterator[House]:
+    async with open_store(asyncio_host, institution_database) as (store, postgres):
         await store.add_merchant(merchant(OTHER))
         other = account(OTHER_ACCOUNT, merchant_id=OTHER)
         await store.add_account(other, [], event("account.created", merchant_id=OTHER))

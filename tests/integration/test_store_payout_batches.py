@@ -47,9 +47,9 @@ LIFE = timedelta(hours=24)
 
 @pytest.fixture
 async def opened(
-    asyncio_host: AsyncioHost, postgres_database: str
+    asyncio_host: AsyncioHost, institution_database: str
 ) -> AsyncIterator[tuple[PostgresStore, Postgres]]:
-    async with open_store(asyncio_host, postgres_database) as both:
+    async with open_store(asyncio_host, institution_database) as both:
         yield both
 
 

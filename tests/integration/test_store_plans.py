@@ -36,15 +36,17 @@ Plan = Mapping[str, Any]
 
 
 @pytest.fixture
-async def young(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[Postgres]:
-    async with open_store(asyncio_host, postgres_database) as (_, postgres):
+async def young(asyncio_host: AsyncioHost, institution_database: str) -> AsyncIterator[Postgres]:
+    async with open_store(asyncio_host, institution_database) as (_, postgres):
         yield postgres
 
 
 @pytest.fixture
-async def unanalysed(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[Postgres]:
+async def unanalysed(
+    asyncio_host: AsyncioHost, institution_database: str
+) -> AsyncIterator[Postgres]:
     """Payouts have come, and no autovacuum yet that would tell the planner of them."""
-    async with open_store(asyncio_host, postgres_database) as (store, postgres):
+    async with open_store(asyncio_host, institution_database) as (store, postgres):
         payments = PostgresPayments(postgres, ISPB, keyring(ISPB), store)
         await payments.open_payouts([payout_opening(payout()) for _ in range(MANY)])
         yield postgres

@@ -137,10 +137,10 @@ class House:
 
 
 @pytest.fixture
-async def house(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[House]:
+async def house(asyncio_host: AsyncioHost, institution_database: str) -> AsyncIterator[House]:
     async with (
-        open_admin(asyncio_host, postgres_database) as superuser,
-        open_store(asyncio_host, postgres_database) as (store, postgres),
+        open_admin(asyncio_host, institution_database) as superuser,
+        open_store(asyncio_host, institution_database) as (store, postgres),
     ):
         made = House(store, postgres, superuser)
         await made.open()

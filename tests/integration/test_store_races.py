@@ -39,8 +39,8 @@ Opened = tuple[PostgresStore, Postgres]
 
 
 @pytest.fixture
-async def opened(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[Opened]:
-    async with open_store(asyncio_host, postgres_database) as both:
+async def opened(asyncio_host: AsyncioHost, institution_database: str) -> AsyncIterator[Opened]:
+    async with open_store(asyncio_host, institution_database) as both:
         yield both
 
 

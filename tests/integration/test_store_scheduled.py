@@ -61,8 +61,8 @@ class House:
 
 
 @pytest.fixture
-async def house(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[House]:
-    async with open_store(asyncio_host, postgres_database) as (store, postgres):
+async def house(asyncio_host: AsyncioHost, institution_database: str) -> AsyncIterator[House]:
+    async with open_store(asyncio_host, institution_database) as (store, postgres):
         made = House(store, postgres)
         await made.limits.states([ACCOUNT])
         yield made

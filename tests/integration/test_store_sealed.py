@@ -115,8 +115,8 @@ class LivedIn:
 
 
 @pytest.fixture
-async def house(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[LivedIn]:
-    async with open_institution(asyncio_host, postgres_database) as postgres:
+async def house(asyncio_host: AsyncioHost, institution_database: str) -> AsyncIterator[LivedIn]:
+    async with open_institution(asyncio_host, institution_database) as postgres:
         made = await house_of(postgres)
         await live_in(postgres, made.ring)
         yield made
@@ -258,9 +258,9 @@ async def test_a_pix_key_is_found_by_its_index_and_unique(house: LivedIn) -> Non
 
 
 async def test_of_many_who_start_at_once_one_makes_the_keys(
-    asyncio_host: AsyncioHost, postgres_database: str
+    asyncio_host: AsyncioHost, institution_database: str
 ) -> None:
-    async with open_institution(asyncio_host, postgres_database) as postgres:
+    async with open_institution(asyncio_host, institution_database) as postgres:
         keys, wrapper = PostgresSealingKeys(postgres), MemoryWrapper()
         rings: list[Keyring] = []
 

@@ -35,8 +35,8 @@ LATE = datetime(2026, 3, 5, 2, 59, tzinfo=UTC)  # 23:59 on the 4th in São Paulo
 
 
 @pytest.fixture
-async def postgres(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[Postgres]:
-    async with open_store(asyncio_host, postgres_database) as (store, postgres):
+async def postgres(asyncio_host: AsyncioHost, institution_database: str) -> AsyncIterator[Postgres]:
+    async with open_store(asyncio_host, institution_database) as (store, postgres):
         settled = account(OTHER_ACCOUNT, product_id="prod_pix_settlement")
         await store.add_account(settled, [], event("account.created"))
         await store.add_account(account(SAVINGS), [], event("account.created"))

@@ -88,8 +88,8 @@ class House:
 
 
 @pytest.fixture
-async def house(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[House]:
-    async with open_store(asyncio_host, postgres_database) as (store, postgres):
+async def house(asyncio_host: AsyncioHost, institution_database: str) -> AsyncIterator[House]:
+    async with open_store(asyncio_host, institution_database) as (store, postgres):
         made = House(store, postgres)
         await made.open()
         yield made
@@ -216,7 +216,7 @@ def random_move(random: Random, numbers: "itertools.count[int]") -> list[Transfe
 
 
 def test_opening_and_lines_make_closing_whatever_happened_and_whenever_one_looks(
-    postgres_database: str,
+    institution_database: str,
 ) -> None:
     """One account's history grows from example to example; the balance of now is the ledger's."""
     numbers = itertools.count()
@@ -225,7 +225,7 @@ def test_opening_and_lines_make_closing_whatever_happened_and_whenever_one_looks
         random = Random(seed)
         async with (
             open_asyncio_host() as host,
-            open_store(host, postgres_database) as (store, postgres),
+            open_store(host, institution_database) as (store, postgres),
         ):
             house = House(store, postgres)
             await house.open()

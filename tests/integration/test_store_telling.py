@@ -41,8 +41,8 @@ OTHER = "mch_00000000000000000000000002"
 
 
 @pytest.fixture
-async def opened(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[Opened]:
-    async with open_store(asyncio_host, postgres_database) as (store, postgres):
+async def opened(asyncio_host: AsyncioHost, institution_database: str) -> AsyncIterator[Opened]:
+    async with open_store(asyncio_host, institution_database) as (store, postgres):
         # The account that comes with the store announced itself.
         await store.outbox_published(await store.due_outbox(NOW, 10), NOW)
         yield store, postgres

@@ -82,9 +82,11 @@ def test_what_the_ledger_did_a_moment_ago_may_not_be_on_paper_yet() -> None:
 
 
 @pytest.fixture
-async def store(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[PostgresStore]:
+async def store(
+    asyncio_host: AsyncioHost, institution_database: str
+) -> AsyncIterator[PostgresStore]:
     """With a transfer of every end, each as the ledger has it."""
-    async with open_store(asyncio_host, postgres_database) as (store, postgres):
+    async with open_store(asyncio_host, institution_database) as (store, postgres):
         ledger, transfers = (
             PostgresLedger(postgres, LEDGER),
             PostgresTransfers(postgres, ISPB, keyring(ISPB)),

@@ -51,9 +51,9 @@ PAYEE = "mch_00000000000000000000000009"
 
 @pytest.fixture
 async def opened(
-    asyncio_host: AsyncioHost, postgres_database: str
+    asyncio_host: AsyncioHost, institution_database: str
 ) -> AsyncIterator[tuple[PostgresStore, Postgres]]:
-    async with open_store(asyncio_host, postgres_database) as (store, postgres):
+    async with open_store(asyncio_host, institution_database) as (store, postgres):
         await store.add_account(account(OTHER_ACCOUNT), [], event("account.created"))
         yield store, postgres
 

@@ -62,8 +62,8 @@ class Room:
 
 
 @pytest.fixture
-async def paper(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[Room]:
-    async with open_store(asyncio_host, postgres_database) as (_, postgres):
+async def paper(asyncio_host: AsyncioHost, institution_database: str) -> AsyncIterator[Room]:
+    async with open_store(asyncio_host, institution_database) as (_, postgres):
         yield room_of(postgres)
 
 
@@ -74,7 +74,7 @@ async def room(request: pytest.FixtureRequest, asyncio_host: AsyncioHost) -> Any
         users = MemoryUsers({MERCHANT: None})
         yield Room(users, users.sessions)
         return
-    url = request.getfixturevalue("postgres_database")
+    url = request.getfixturevalue("institution_database")
     async with open_store(asyncio_host, url) as (_, postgres):
         yield room_of(postgres)
 

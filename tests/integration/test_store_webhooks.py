@@ -55,9 +55,9 @@ Respond = Callable[[Redelivered], bytes]
 
 @pytest.fixture
 async def postgres_webhooks(
-    asyncio_host: AsyncioHost, postgres_database: str
+    asyncio_host: AsyncioHost, institution_database: str
 ) -> AsyncIterator[tuple[PostgresWebhooks, Postgres]]:
-    async with open_store(asyncio_host, postgres_database) as (_, postgres):
+    async with open_store(asyncio_host, institution_database) as (_, postgres):
         yield PostgresWebhooks(postgres, ISPB, keyring(ISPB)), postgres
 
 
@@ -67,7 +67,7 @@ async def webhooks(request: pytest.FixtureRequest, asyncio_host: AsyncioHost) ->
     if request.param == "memory":
         yield MemoryWebhooks()
         return
-    url = request.getfixturevalue("postgres_database")
+    url = request.getfixturevalue("institution_database")
     async with open_store(asyncio_host, url) as (_, postgres):
         yield PostgresWebhooks(postgres, ISPB, keyring(ISPB))
 
@@ -463,9 +463,9 @@ async def test_what_an_operator_sends_again_is_on_the_trail_as_his_with_his_reas
 
 
 async def test_a_payload_is_what_it_was_when_the_event_happened(
-    asyncio_host: AsyncioHost, postgres_database: str
+    asyncio_host: AsyncioHost, institution_database: str
 ) -> None:
-    async with open_store(asyncio_host, postgres_database) as (store, postgres):
+    async with open_store(asyncio_host, institution_database) as (store, postgres):
         hook = endpoint("pix.charge.*")
         await add_endpoint(store, hook)
         opening = charge_opening()

@@ -8,20 +8,21 @@ from click.testing import CliRunner
 
 from fluxiq.commands import cli
 from supervisors import decide, mailbox
-from supervisors.simulation import replay_command, run_seed
+from supervisors.simulation import replay_command, run_once, run_seed
 from supervisors.state import Child, ChildState
 
+SEEDS = 200
 MUTANT_SEEDS_MAX = 150
 
 
 def test_two_hundred_seeds_keep_every_invariant_and_give_the_same_trace_twice() -> None:
-    outcome = CliRunner().invoke(cli, ["simulate", "runtime", "--seeds", "200"])
+    outcome = CliRunner().invoke(cli, ["simulate", "runtime", "--seeds", str(SEEDS)])
     assert outcome.exit_code == 0, outcome.output
-    assert outcome.output.startswith("200 seeds from 0, each twice:")
+    assert outcome.output.startswith(f"{SEEDS} seeds from 0, each twice:")
 
 
 def test_different_seeds_live_different_lives() -> None:
-    assert len({run_seed(seed).trace for seed in range(10)}) == 10
+    assert len({run_once(seed).trace for seed in range(10)}) == 10
 
 
 def test_failing_seed_prints_the_one_command_that_replays_it(
@@ -120,7 +121,7 @@ def test_restart_that_is_never_armed_is_caught(monkeypatch: pytest.MonkeyPatch) 
 def violations(seeds: int, *, until: str) -> list[tuple[int, str]]:
     found: list[tuple[int, str]] = []
     for seed in range(seeds):
-        result = run_seed(seed)
+        result = run_once(seed)
         if result.invariant is not None:
             found.append((seed, result.invariant))
             if result.invariant == until:
@@ -130,7 +131,7 @@ def violations(seeds: int, *, until: str) -> list[tuple[int, str]]:
 
 def first_violation() -> tuple[int, str]:
     for seed in range(MUTANT_SEEDS_MAX):
-        result = run_seed(seed)
+        result = run_once(seed)
         if result.invariant is not None:
             return seed, result.invariant
     pytest.fail("no seed failed")
