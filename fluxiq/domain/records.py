@@ -18,6 +18,7 @@ from fluxiq.domain.ledger_records import TransferFlags as TransferFlags
 from fluxiq.domain.ledger_statuses import CreateAccountStatus as CreateAccountStatus
 from fluxiq.domain.ledger_statuses import TransferStatus as TransferStatus
 from fluxiq.domain.med import MedReason
+from fluxiq.domain.recipient_account import RecipientAccount
 from fluxiq.errors import Refused
 
 Json = dict[str, Any]
@@ -143,6 +144,7 @@ class Charge(Struct, frozen=True, kw_only=True):
     end_to_end_id: str | None = None
     refunded_amount: int = 0  # of completed refunds
     metadata: Json = {}
+    fee: int = 0  # kept of what paid it
 
     @property
     def has_location(self) -> bool:
@@ -175,6 +177,7 @@ class Receipt(Struct, frozen=True, kw_only=True):
     payer: Person | None
     transfer_id: int
     received_at: datetime
+    fee: int = 0  # kept of it, as the ledger has it: at most all
 
 
 # PIX out.
@@ -197,11 +200,16 @@ class PayoutStage(StrEnum):
 
 
 class Recipient(Struct, frozen=True, kw_only=True):
-    pix_key: str
-    pix_key_type: str
+    """Whom a payout pays: by a key, with the owner that DICT names, or by an account, with the
+    holder that the payer names; of a payment by account both texts of the key are empty.
+    """
+
+    pix_key: str = ""
+    pix_key_type: str = ""
     name: str = ""
     document: str = ""
     ispb: str = ""
+    account: RecipientAccount | None = None
 
 
 class Payout(Struct, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from fluxiq.providers.order_messages import (
     ErrorReply,
     OrderReply,
     OwnerReply,
+    PayeeAccount,
     PaymentOrder,
     RefundOrder,
 )
@@ -88,7 +89,8 @@ class OrderApi:
         order = PaymentOrder(
             end_to_end_id=payout.end_to_end_id,
             amount=reais(payout.amount),
-            pix_key=payout.recipient.pix_key,
+            pix_key=payout.recipient.pix_key or None,
+            account=_account(payout.recipient),
             description=payout.description,
         )
         return await self._order(self._payments_path, payout.end_to_end_id, _encode(order))
@@ -201,6 +203,19 @@ class OrderApi:
         why = decode_error(response)
         text = f"answered {response.status}" + (f": {why.message}" if why else "")
         return Unavailable(self._name, text, retry_after=_retry_after(response))
+
+
+def _account(recipient: Recipient) -> PayeeAccount | None:
+    if recipient.account is None:
+        return None
+    return PayeeAccount(
+        ispb=recipient.ispb,
+        branch=recipient.account.branch,
+        number=recipient.account.number,
+        type=recipient.account.type,
+        document=recipient.document,
+        name=recipient.name,
+    )
 
 
 def _retry_after(response: Response) -> float:

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from fluxiq.domain.recipient_account import AccountType
+
 NOTICES_PER_CALL_MAX = 1_000
 
 # PostgreSQL stores no U+0000, neither in text nor in jsonb: such a word is refused by name.
@@ -159,15 +161,33 @@ class Notices(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     infractions: Annotated[tuple[InfractionNotice, ...], Meta(max_length=NOTICES_PER_CALL_MAX)] = ()
 
 
+class PayeeAccount(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """An account that the payer dictated, and whose it is said to be; `document` is bare."""
+
+    ispb: Annotated[str, Meta(pattern=r"^[0-9A-Z]{8}$")]
+    number: Annotated[str, Meta(pattern=r"^[0-9A-Z]{1,20}$")]
+    type: AccountType
+    document: Annotated[str, Meta(pattern=r"^([0-9]{11}|[0-9A-Z]{12}[0-9]{2})$")]
+    name: Annotated[str, Meta(min_length=1, max_length=140, pattern=STORABLE)]
+    branch: Annotated[str, Meta(pattern=r"^[0-9]{1,4}$")] | None = None
+
+
 class PaymentOrder(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """POST /payments."""
+    """POST /payments, to a key or to an account: the SPI's initiation by DICT, or MANU."""
 
     end_to_end_id: Annotated[str, Meta(min_length=32, max_length=32)]
     amount: Reais
-    pix_key: Key
+    pix_key: Key | None = None
+    account: PayeeAccount | None = None
     description: Annotated[str, Meta(max_length=140)] = ""
+
+    def __post_init__(self) -> None:
+        if (self.pix_key is None) == (self.account is None):
+            raise ValueError("one of pix_key and account says who is paid")
 
 
 class RefundOrder(

@@ -119,7 +119,12 @@ async def _start(tenant: Tenant, payout: Payout) -> tuple[Payout, Account]:
 
 
 async def _recipient(tenant: Tenant, before: Recipient) -> Recipient:
-    """Who owns the key today. Raises Refused when that is nobody, or somebody else."""
+    """Who owns the key today; of an account nobody can be asked. Raises Refused when that is
+    nobody, or somebody else.
+    """
+    if before.account is not None:
+        return before
+
     [owner] = (await find_owners(tenant, [before.pix_key])).values()
     if isinstance(owner, Unavailable):
         raise owner

@@ -71,6 +71,8 @@ def _redact_record(name: str, record: Mapping[Any, Any], depth: int) -> dict[str
     fields = {str(key): one for key, one in record.items()}
     if "name" in fields and (name in _PEOPLE or _DOCUMENTS & fields.keys()):
         fields["name"] = HIDDEN
+    if {"branch", "number"} <= fields.keys():
+        fields["number"] = HIDDEN  # of somebody's account
     return redact(fields, depth + 1)
 
 

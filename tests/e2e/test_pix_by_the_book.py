@@ -281,3 +281,46 @@ async def test_money_reported_as_fraud_is_blocked_and_goes_back(
     await prove_books(inside, asyncio_host)
     seen = await shop.caller.get(path)
     assert (seen["status"], seen["result"], seen["details"]) == ("closed", "agreed", None)
+
+
+def into_account(number: str) -> Json:
+    holder = {"name": "Maria da Silva", "document": "529.982.247-25"}
+    account = {"ispb": "60701190", "branch": "0001", "number": number, "type": "CACC"}
+    return {"account": account | {"holder": holder}}
+
+
+async def test_accounts_are_paid_without_a_key_or_refused_with_bacen_s_codes(
+    shop: Shop, inside: Inside, asyncio_host: AsyncioHost
+) -> None:
+    payouts = [
+        await shop.caller.made(
+            "/pix/payouts", shop.order(amount, number, recipient=into_account(number))
+        )
+        for amount, number in ((40_00, "12345-6"), (10_00, "AC03-17"), (20_00, "BE01"))
+    ]
+    assert [await shop.ends(one) for one in payouts] == ["confirmed", "failed", "failed"]
+
+    ends = [await shop.caller.get(f"/pix/payouts/{one['id']}") for one in payouts]
+    assert [one["failure"] and one["failure"]["reason_code"] for one in ends] == [
+        None,
+        "AC03",
+        "BE01",
+    ]
+    assert {one["recipient"]["account"]["holder"]["document"] for one in ends} == {"***.***.247-**"}
+    assert ends[1]["recipient"]["account"]["number"] == "AC0317"
+    assert await shop.balance() == (FUNDS - 40_00, 0, 0)
+    await prove_books(inside, asyncio_host)
+
+
+async def test_a_scheduled_payout_into_an_account_is_paid_on_its_day(
+    shop: Shop, inside: Inside, asyncio_host: AsyncioHost
+) -> None:
+    today = day_of(datetime.now(UTC))
+    later = str(today + timedelta(days=2))
+    order = shop.order(25_00, recipient=into_account("77"), scheduled_for=later)
+    payout = await shop.caller.made("/pix/payouts", order)
+    async with paper(inside, asyncio_host) as run:  # two days pass
+        await run("UPDATE payouts SET scheduled_for = $2 WHERE id = $1", payout["id"], today)
+        await run("UPDATE jobs SET run_at = now() WHERE unique_key = $1", payout["id"])
+    assert await shop.ends(payout) == "confirmed"
+    assert await shop.balance() == (FUNDS - 25_00, 0, 0)

@@ -16,6 +16,7 @@ import trio
 
 from fluxiq.domain import brcode
 from fluxiq.domain.identifiers import build_end_to_end_id, build_return_id
+from fluxiq.domain.recipient_account import AccountType, RecipientAccount
 from fluxiq.domain.reconciliation import Flow, StatementLine, Window
 from fluxiq.domain.records import (
     Notice,
@@ -125,6 +126,12 @@ def payout_to(pix_key: str, amount: int = 4_000) -> Payout:
     )
 
 
+def into_account(number: str, **said: str) -> Payout:
+    holder = {"name": "Maria", "document": "52998224725", "ispb": "60701190", **said}
+    account = RecipientAccount(branch="0001", number=number, type=AccountType.CHECKING)
+    return msgspec.structs.replace(payout_to(""), recipient=Recipient(account=account, **holder))
+
+
 def provider_at(port: int, *, seconds_max: float = 5.0, secret: str = SECRET) -> SimulatorProvider:
     client = HttpClient(tcp_connector("127.0.0.1", port), "psp.test", connections_max=8)
     trio.lowlevel.spawn_system_task(_close_at_the_end, client)
@@ -206,6 +213,53 @@ async def test_a_rejection_carries_the_code_of_its_key(link: Link, house: House)
     )
 
 
+@pytest.mark.parametrize(
+    ("number", "reason_code"), [("123456", None), ("AC0317", "AC03"), ("BE01", "BE01")]
+)
+async def test_an_account_is_paid_or_rejected_by_its_number(
+    link: Link, house: House, number: str, reason_code: str | None
+) -> None:
+    payout = into_account(number)
+    assert await link.provider.send(payout) == OrderAnswer(state="accepted")
+    [notice] = await house.wait_for(1)
+    rejected = reason_code is not None
+    assert notice.kind is (NoticeKind.REJECTED if rejected else NoticeKind.CONFIRMED)
+    assert (notice.end_to_end_id, notice.reason_code) == (payout.end_to_end_id, reason_code)
+
+
+async def test_an_order_into_another_account_is_another_order(link: Link) -> None:
+    payout = into_account("123456")
+    assert (await link.provider.send(payout)).state == "accepted"
+    assert (await link.provider.send(payout)).state in {"accepted", "settled"}
+    other = into_account("123457")
+    with pytest.raises(Unknown):
+        await link.provider.send(msgspec.structs.replace(other, end_to_end_id=payout.end_to_end_id))
+
+
+@pytest.mark.parametrize(
+    ("said", "reason_code"), [({"document": "52998224724"}, "CH11"), ({"ispb": ISPB}, "AG12")]
+)
+async def test_an_account_that_spi_would_refuse_is_rejected_with_its_code(
+    link: Link, said: dict[str, str], reason_code: str
+) -> None:
+    answer = await link.provider.send(into_account("123456", **said))
+    assert answer == OrderAnswer(state="rejected", reason_code=reason_code)
+
+
+async def test_orders_into_accounts_end_after_a_restart(house: House, tmp_path: Path) -> None:
+    """What the journal keeps of an account decides as the account did."""
+    order = into_account("AC07")
+    async with trio.open_nursery() as first:
+        port = await first.start(serve, house.config(tmp_path, confirm_seconds=60.0))
+        assert (await provider_at(port).send(order)).state == "accepted"
+        first.cancel_scope.cancel()
+    async with trio.open_nursery() as second:
+        await second.start(serve, house.config(tmp_path))
+        [notice] = await house.wait_for(1)
+        second.cancel_scope.cancel()
+    assert (notice.end_to_end_id, notice.reason_code) == (order.end_to_end_id, "AC07")
+
+
 async def test_a_slow_order_is_open_until_it_is_confirmed(link: Link, house: House) -> None:
     end_to_end_id, _ = await link.order("slow@example.com")
 
@@ -266,6 +320,16 @@ async def test_a_silent_order_is_known_only_by_asking(link: Link, house: House) 
     await eventually(lambda: is_settled(link.provider, end_to_end_id))
     assert (await link.control.statistics()).notices_owed == 0
     assert house.notices == []
+
+
+async def test_an_endless_order_is_accepted_for_ever(link: Link, house: House) -> None:
+    endless, _ = await link.order("endless@example.com")
+    slower, _ = await link.order("slow@example.com")
+
+    await eventually(lambda: is_settled(link.provider, slower))
+    assert await link.provider.enquire(endless) == OrderAnswer(state="accepted")
+    assert {one.end_to_end_id for one in await house.wait_for(1)} == {slower}
+    assert (await link.control.statistics()).orders_open == 1
 
 
 def refund_of(description: str, amount: int = 4_000) -> Refund:

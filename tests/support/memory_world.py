@@ -23,6 +23,7 @@ from fluxiq.domain.difference import DifferenceState
 from fluxiq.domain.identifiers import IdPrefix, build_end_to_end_id, new_ulid
 from fluxiq.domain.infraction import InfractionStatus
 from fluxiq.domain.med import MedReason
+from fluxiq.domain.recipient_account import AccountType
 from fluxiq.domain.reconciliation import Flow, StatementLine, Window
 from fluxiq.domain.records import (
     Balance,
@@ -54,6 +55,7 @@ from fluxiq.ports.accounts import Accounts, Statements
 from fluxiq.ports.api_keys import ApiKeys
 from fluxiq.ports.contests import Contests
 from fluxiq.ports.dead_letters import DeadLetters
+from fluxiq.ports.fees import Fees
 from fluxiq.ports.holds import Holds
 from fluxiq.ports.infractions import Infractions
 from fluxiq.ports.jobs import Jobs
@@ -79,7 +81,12 @@ from fluxiq.services.hold_payouts import Order
 from fluxiq.services.hold_refund import RefundOrder
 from fluxiq.services.kept_answers import KeptAnswers
 from fluxiq.services.messages.envelope import Answer, digest_of
-from fluxiq.services.messages.payouts import OpenPayout, RecipientSaid
+from fluxiq.services.messages.payouts import (
+    HolderSaid,
+    OpenPayout,
+    RecipientAccountSaid,
+    RecipientSaid,
+)
 from fluxiq.services.open_payout import open_payout
 from fluxiq.services.passwords import Passwords
 from fluxiq.services.receive_notices import receive_notices
@@ -98,6 +105,7 @@ from tests.support.memory_backlogs import MemoryBacklogs
 from tests.support.memory_contests import MemoryContestDesk, MemoryContests
 from tests.support.memory_dead_letters import MemoryDeadLetters, MemoryHolds
 from tests.support.memory_endpoint_standings import MemoryEndpointStandings
+from tests.support.memory_fees import MemoryFees
 from tests.support.memory_infractions import MemoryFraudDesk, MemoryInfractions
 from tests.support.memory_jobs import MemoryJobs, MemoryRemovals, MemoryUpkeep
 from tests.support.memory_limits import MemoryLimits
@@ -127,6 +135,15 @@ from tests.support.seals import keyring
 ISPB = "12345678"
 LEDGER = 1
 PAYER_ISPB = "00000000"
+BY_ACCOUNT = RecipientSaid(
+    account=RecipientAccountSaid(
+        ispb=PAYER_ISPB,
+        branch="0001",
+        number="12345-6",
+        type=AccountType.CHECKING,
+        holder=HolderSaid(name="Maria", document="529.982.247-25"),
+    )
+)
 LINK = "simulator"
 OPENED = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SIGNED = {"x-signed-by": "the provider"}
@@ -460,6 +477,12 @@ class MemoryWorld:
         self.removals = MemoryRemovals()
         self.reconciliation = MemoryReconciliation(self.store, self.refunds)
         self.scheduled = MemoryScheduled(self.store, self.jobs)
+        self.fees = MemoryFees(
+            self.store.agreed_fees,
+            self.store.receipts,
+            self.ledger,
+            lambda event: self.store._tell(event, None),
+        )
         self.settlements = MemorySettlements(self.transfers, self.store.accounts.__getitem__)
         self.payout_batches = MemoryPayoutBatches(self.jobs, self.store.payouts_by_id)
         self.med = MemoryMed(self.store, self.refunds)
@@ -534,10 +557,13 @@ class MemoryWorld:
 
     # Money out.
 
-    async def pay(self, amount: int, key: str = KEY, *, under: str = "", **said: Any) -> Answer:
+    async def pay(
+        self, amount: int, key: str | RecipientSaid = KEY, *, under: str = "", **said: Any
+    ) -> Answer:
         """A payout; each has an idempotency key of its own unless `under` is given."""
         self._requests += 1
-        request = OpenPayout(amount=amount, recipient=RecipientSaid(pix_key=key), **said)
+        recipient = RecipientSaid(pix_key=key) if isinstance(key, str) else key
+        request = OpenPayout(amount=amount, recipient=recipient, **said)
         idempotency = Idempotency(
             key=under or f"request {self._requests}", digest=digest_of(request)
         )
@@ -624,6 +650,7 @@ class MemoryWorld:
             payers=self.payers,
             customers=self.customers,
             statistics=self.statistics,
+            fees=cast("Fees", Faulty(self.fees, "fees", self.faults)),
             settlements=cast("Settlements", Faulty(self.settlements, "settlements", self.faults)),
             payout_batches=cast(
                 "PayoutBatches", Faulty(self.payout_batches, "batches", self.faults)

@@ -133,6 +133,8 @@ def test_a_name_goes_with_its_record(record: Person) -> None:
     assert "Maria" not in str(redact({"person": record, "n": msgspec.to_builtins(record)}))
     payee = Recipient(pix_key="a@b.com", pix_key_type="EMAIL", name="Maria", document="52998224725")
     assert "Maria" not in str(redact({"payee": payee}))
+    account = {"ispb": "60701190", "branch": None, "number": "0012345"}
+    assert redact({"account": account})["account"]["number"] == "***"
     assert redact({"name": "root/institutions"}) == {"name": "root/institutions"}
 
 

@@ -25,6 +25,8 @@ _REFUSALS = (
     "invalid_schedule",
     "invalid_pix_key",
     "invalid_pix_key_type",
+    "invalid_recipient_account",
+    "invalid_document",
     "pix_key_not_found",
     "same_institution",
     "insufficient_funds",
@@ -52,9 +54,9 @@ class PayoutsAsked(DaysAsked, frozen=True, forbid_unknown_fields=True, kw_only=T
     refuses=_REFUSALS,
 )
 async def open_payout(call: Call, body: OrderPayout) -> Reply:
-    """Order a payment: accepted means on paper and held, the end comes as an event. If the ledger
-    does not answer, it is on paper, and held once it does. With a day, it is on paper only, and
-    everything else happens on that day from 06:00 in São Paulo.
+    """Order a payment to a PIX key or into an account: accepted means on paper and held, the end
+    comes as an event. If the ledger does not answer, it is on paper, and held once it does. With a
+    day, it is on paper only, and everything else happens on that day from 06:00 in São Paulo.
     """
     # The key is not part of what it stands for: the same order under it is the same order,
     # whether the key came in the body or in the header.

@@ -11,9 +11,8 @@ import trio
 
 from fluxiq.domain import brcode
 from fluxiq.domain.documents import mask_document
-from fluxiq.domain.identifiers import is_end_to_end_id, is_return_id, parse_charge_txid
+from fluxiq.domain.identifiers import parse_charge_txid
 from fluxiq.domain.keys import classify
-from fluxiq.domain.money import centavos_of
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.http1 import (
     HttpClient,
@@ -47,10 +46,10 @@ from fluxiq.providers.simulator.messages import (
     PayMany,
 )
 from fluxiq.providers.simulator.orders import Order
-from fluxiq.providers.simulator.plan import plan_of
 from fluxiq.providers.simulator.postman import LANES, Postman
 from fluxiq.providers.simulator.psp import Psp
 from fluxiq.providers.simulator.timetable import Timetable
+from fluxiq.providers.simulator.wanted import meaning, payment_of, refund_of
 from fluxiq.providers.simulator.wire import decode as _decode
 from fluxiq.providers.simulator.wire import reply as _reply
 from fluxiq.providers.simulator_client import INSTITUTION
@@ -129,7 +128,7 @@ class Doors:
     async def take_order(self, request: Request, rest: str) -> Answer:
         """202 the first time, 200 when repeated; the key's plan may lose the answer."""
         ispb = self._customer(request)
-        return await self._take(_wanted(ispb, _decode(request.body, _ORDER), rest))
+        return await self._take(payment_of(ispb, _decode(request.body, _ORDER), rest))
 
     async def take_refund(self, request: Request, rest: str) -> Answer:
         """As `take_order`; the description's plan decides, as a key's does, or what was reported of
@@ -139,21 +138,16 @@ class Doors:
         said = _decode(request.body, _REFUND)
         reported = self._psp.fraud.details_of(ispb, said.end_to_end_id)
         plan = reported if said.reason_code == _FRAUD and reported else said.description
-        return await self._take(_wanted_refund(ispb, said, plan, rest))
+        return await self._take(refund_of(ispb, said, plan, rest))
 
     async def _take(self, wanted: Order) -> Answer:
         known = self._psp.find(wanted.end_to_end_id)
         if known is not None:
-            same = (known.ispb, known.amount, known.pix_key) == (
-                wanted.ispb,
-                wanted.amount,
-                wanted.pix_key,
-            )
-            if not same:
+            if meaning(known) != meaning(wanted):
                 raise Refused("conflict", "this end-to-end id is another order's")
             return _reply(200, _order_reply(self._psp.repeat(known)))
 
-        plan = plan_of(wanted.pix_key)
+        plan = wanted.plan
         if self._psp.is_lost(wanted.end_to_end_id, plan):
             return None
         self._psp.accept(wanted)
@@ -354,38 +348,6 @@ _PAY = msgspec.json.Decoder(PayBrCode)
 _PAY_MANY = msgspec.json.Decoder(PayMany)
 _PAY_KEY = msgspec.json.Decoder(PayKey)
 _FALSIFY = msgspec.json.Decoder(Falsify)
-
-
-def _wanted(ispb: str, said: PaymentOrder, rest: str) -> Order:
-    """The order as said, checked as SPI would. Raises Refused with BACEN's code in the details."""
-    if rest:
-        raise Refused("not_found", "orders are posted to /payments")
-    if not is_end_to_end_id(said.end_to_end_id):
-        raise _rejected("FF08", "a malformed end-to-end id", "end_to_end_id")
-    amount = centavos_of(said.amount)
-    if amount == 0:
-        raise _rejected("AM01", "an amount of zero", "amount")
-    _, key = classify(said.pix_key)
-    return Order(ispb=ispb, end_to_end_id=said.end_to_end_id, amount=amount, pix_key=key)
-
-
-def _wanted_refund(ispb: str, said: RefundOrder, plan: str, rest: str) -> Order:
-    """As `_wanted`. Whether the refunds of a payment add up is the customer's to keep: nothing of
-    what was received is remembered here.
-    """
-    if rest:
-        raise Refused("not_found", "refunds are posted to /refunds")
-    if not (is_return_id(said.return_id) and is_end_to_end_id(said.end_to_end_id)):
-        raise _rejected("FF08", "a malformed return id or end-to-end id", "return_id")
-    amount = centavos_of(said.amount)
-    if amount == 0:
-        raise _rejected("AM01", "an amount of zero", "amount")
-    return Order(ispb=ispb, end_to_end_id=said.return_id, amount=amount, pix_key=plan)
-
-
-def _rejected(reason_code: str, message: str, field: str) -> Refused:
-    details = {"reason_code": reason_code}
-    return Refused("order_invalid", message, field=field, details=details)
 
 
 def _order_reply(order: Order) -> OrderReply:

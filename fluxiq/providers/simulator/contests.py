@@ -32,7 +32,6 @@ from fluxiq.providers.order_messages import (
 from fluxiq.providers.simulator.config import ISPB
 from fluxiq.providers.simulator.journal import Contested, ContestEnded, Line, SomeNotice
 from fluxiq.providers.simulator.orders import Order, OrderState
-from fluxiq.providers.simulator.plan import plan_of
 
 CONTESTS_MAX: Final = 10_000
 DECIDE_SECONDS: Final = 2.0
@@ -141,7 +140,7 @@ class ContestDesk:
     def _amount_back(self, contest: Contested) -> int:
         """What is left of the payment: its key may have had a part of it come back before."""
         order = self._counter.find(contest.end_to_end_id)
-        parts = 0 if order is None else plan_of(order.pix_key).returned_parts
+        parts = 0 if order is None else order.plan.returned_parts
         left = contest.amount - -(-contest.amount * parts // 2)
         return -(-left // 2) if _word(contest) == "half" else left
 

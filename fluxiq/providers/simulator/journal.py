@@ -23,6 +23,7 @@ from fluxiq.providers.order_messages import (
     InfractionNotice,
     InfractionState,
     OutcomeNotice,
+    PayeeAccount,
     ReceiptNotice,
     ReturnNotice,
 )
@@ -33,6 +34,7 @@ class Accepted(Struct, frozen=True, tag="accepted"):
     end_to_end_id: str
     amount: int
     pix_key: str
+    account: PayeeAccount | None = None  # not in journals from before there were such payees
 
 
 class Ended(Struct, frozen=True, tag="ended"):

@@ -12,12 +12,13 @@ from fluxiq.domain.money import reais
 from fluxiq.providers.order_messages import (
     OutcomeNotice,
     OutcomeStatus,
+    PayeeAccount,
     Payer,
     ReceiptNotice,
     ReturnNotice,
 )
 from fluxiq.providers.simulator.messages import SomePayer
-from fluxiq.providers.simulator.plan import Plan
+from fluxiq.providers.simulator.plan import Plan, plan_of, plan_of_account
 
 LATE_FACTOR = 5.0  # a contradiction comes this many times later than a confirmation
 RETURN_FACTOR = 5.0  # and so does the money of a payment that is returned
@@ -37,15 +38,23 @@ class OrderEvent(StrEnum):
 
 class Order(Struct, frozen=True, kw_only=True):
     """An order of the customer `ispb`; `amount` in centavos. A refund is one too: by its return id,
-    with its description in the place of a key.
+    with its description in the place of a key. One to an account has none.
     """
 
     ispb: str
     end_to_end_id: str
     amount: int
     pix_key: str
+    account: PayeeAccount | None = None
     state: OrderState = OrderState.ACCEPTED
     reason_code: str | None = None
+
+    @property
+    def plan(self) -> Plan:
+        """How it fares: its payee decides."""
+        if self.account is None:
+            return plan_of(self.pix_key)
+        return plan_of_account(self.account.number)
 
 
 TRANSITIONS: Mapping[tuple[OrderState, OrderEvent], OrderState] = MappingProxyType(

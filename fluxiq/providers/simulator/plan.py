@@ -1,14 +1,19 @@
 """Magic recipient keys: the part before the `@` says how an order fares, in a plan.
 
 `confirmed`, `rejected-<BACEN code>`, `slow`, `lost`, `lost-never`, `duplicate`, `disorder`,
-`silent`, `late` (its answer, by five seconds), `returned` (whole, after it was confirmed),
-`returned-half`; anything else is confirmed. A suffix tells keys apart: `slow+17@example.com`. A
-refund has no key: its description decides.
+`silent`, `endless` (accepted for ever), `late` (its answer, by five seconds), `returned` (whole,
+after it was confirmed), `returned-half`; anything else is confirmed. A suffix tells keys apart:
+`slow+17@example.com`. A refund has no key: its description decides.
+
+Of an account, its number says it, in capitals and without hyphens, with any digits after it:
+`AC0317` is rejected with AC03, `BE01` with BE01, `SLOW42` is slow. Numbers of digits are confirmed.
 """
 
 import re
 
 from msgspec import Struct
+
+from fluxiq.domain.reasons import REASONS
 
 _MAGIC = re.compile(r"([a-z-]+?)(?:-([a-z]{2}[a-z0-9]{2}))?(?:[+.][^@]*)?@.*")
 
@@ -21,6 +26,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     arrives: bool = True  # False: the first try is lost before it was read
     answers: bool = True  # False: accepted, but the connection closes without a word
     tells: bool = True  # False: only an enquiry finds out
+    ends: bool = True  # False: whoever asks hears that it was accepted, and never more
     tells_first: bool = False  # the notice overtakes the answer to the order
     is_late: bool = False  # accepted at once, answered after seconds
     contradicts: bool = False  # a late rejection follows the confirmation
@@ -37,10 +43,15 @@ _PLANS = {
     "duplicate": Plan(copies=3),
     "disorder": Plan(tells_first=True, contradicts=True),
     "silent": Plan(tells=False),
+    "endless": Plan(ends=False),
     "late": Plan(is_late=True),
     "returned": Plan(returned_parts=2),
     "returned-half": Plan(returned_parts=1),
 }
+
+
+_NUMBERS = {word.replace("-", "").upper(): plan for word, plan in _PLANS.items()}
+_CODE_LENGTH = 4
 
 
 def plan_of(pix_key: str) -> Plan:
@@ -52,3 +63,11 @@ def plan_of(pix_key: str) -> Plan:
     if word == "rejected" and code:
         return Plan(reason_code=code.upper())
     return _PLANS.get(f"{word}-{code}" if code else word, CONFIRMED)
+
+
+def plan_of_account(number: str) -> Plan:
+    plan = _NUMBERS.get(number.rstrip("0123456789"))
+    if plan is not None:
+        return plan  # before the codes: DUPLICATE begins with one
+    code = number[:_CODE_LENGTH]
+    return Plan(reason_code=code) if code in REASONS else CONFIRMED

@@ -50,7 +50,7 @@ from fluxiq.providers.simulator.orders import (
     receipt_of,
     return_of,
 )
-from fluxiq.providers.simulator.plan import Plan, plan_of
+from fluxiq.providers.simulator.plan import Plan
 from fluxiq.providers.simulator.postman import Letter, Postman
 from fluxiq.providers.simulator.timetable import Timetable
 
@@ -89,6 +89,7 @@ class Psp:
                             end_to_end_id=line.end_to_end_id,
                             amount=line.amount,
                             pix_key=line.pix_key,
+                            account=line.account,
                         )
                     )
                 case Ended():
@@ -117,7 +118,7 @@ class Psp:
         """Go on where the past stopped: open orders end, owed notices are told."""
         self._postmen = postmen
         for order in [one for one in self._orders.values() if one.state is OrderState.ACCEPTED]:
-            self._schedule(order, plan_of(order.pix_key))
+            self._schedule(order, order.plan)
         self.contests.go_on()
         for owed in self._owed.values():
             self._post(owed)
@@ -146,10 +147,10 @@ class Psp:
         """On paper, and due to end. Raises Unavailable when too much is owed or cannot be kept."""
         self._require_room()
         self._journal.write(
-            [Accepted(order.ispb, order.end_to_end_id, order.amount, order.pix_key)]
+            [Accepted(order.ispb, order.end_to_end_id, order.amount, order.pix_key, order.account)]
         )
         self._keep(order)
-        plan = plan_of(order.pix_key)
+        plan = order.plan
         if not plan.tells_first:
             self._schedule(order, plan)
 
@@ -264,6 +265,8 @@ class Psp:
             self.books.returned(owed.ispb, owed.returned)
 
     def _schedule(self, order: Order, plan: Plan) -> None:
+        if not plan.ends:
+            return
         delay = self._config.slow_seconds if plan.is_slow else self._config.confirm_seconds
         self._timetable.after(delay, lambda: self._finish_if_open(order.end_to_end_id))
 
@@ -274,7 +277,7 @@ class Psp:
 
     def _finish(self, order: Order) -> list[Owed]:
         """Settle or reject; the end and what is owed for it are one write."""
-        plan = plan_of(order.pix_key)
+        plan = order.plan
         end = Ended(order.end_to_end_id, plan.reason_code, datetime.now(UTC))
         owed = [
             self._owed_notice(order.ispb, notice, seconds)

@@ -23,11 +23,32 @@ from fluxiq.sdk.request import (
 from fluxiq.sdk.resources.shared import Failure
 
 
+class Holder(Struct, frozen=True, kw_only=True):
+    name: str
+    document: str
+
+
+class RecipientAccount(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An account to pay where there is no PIX key. `type`: CACC (checking), SVGS (savings), TRAN
+    (payment) or SLRY (salary). Nobody confirms the holder before the payee's institution does; the
+    answer has the holder's document masked.
+    """
+
+    ispb: str
+    number: str
+    type: str
+    holder: Holder
+    branch: str | None = None
+
+
 class Recipient(Struct, frozen=True, kw_only=True):
-    pix_key: str
-    pix_key_type: str
+    """Who owns a key, as DICT says; of an account, who was named as its holder."""
+
     name: str
     ispb: str
+    pix_key: str | None = None
+    pix_key_type: str | None = None
+    account: RecipientAccount | None = None
 
 
 class Payout(Struct, frozen=True, kw_only=True):
@@ -55,8 +76,9 @@ class PayoutOrder(Struct, frozen=True, kw_only=True):
     """
 
     amount: int
-    pix_key: str
+    pix_key: str | None = None
     pix_key_type: str | None = None
+    account: RecipientAccount | None = None
     description: str | None = None
     account_id: str | None = None
     metadata: Json | None = None
@@ -100,15 +122,17 @@ class Payouts(Resource[C]):
         self,
         *,
         amount: int,
-        pix_key: str,
+        pix_key: str | None = None,
         pix_key_type: str | None = None,
+        account: RecipientAccount | None = None,
         description: str | None = None,
         account_id: str | None = None,
         metadata: Json | None = None,
         scheduled_for: date | None = None,
         idempotency_key: str | None = None,
     ) -> Request[Payout]:
-        """Pay `amount` centavos to who owns `pix_key`. Accepted means held; the end is an event.
+        """Pay `amount` centavos to who owns `pix_key`, or into `account`: one of the two. Accepted
+        means held; the end is an event.
 
         Give your own `idempotency_key` (your order's number, say): then it is paid once even if
         your program dies in between and makes the call again. `scheduled_for` is a day in São
@@ -116,7 +140,7 @@ class Payouts(Resource[C]):
         """
         body = said(
             amount=amount,
-            recipient=said(pix_key=pix_key, pix_key_type=pix_key_type),
+            recipient=said(pix_key=pix_key, pix_key_type=pix_key_type, account=account),
             description=description,
             account_id=account_id,
             metadata=metadata,
@@ -167,6 +191,6 @@ class Payouts(Resource[C]):
 
 def _line(order: PayoutOrder) -> Json:
     values = msgspec.structs.asdict(order)
-    recipient = said(pix_key=values.pop("pix_key"), pix_key_type=values.pop("pix_key_type"))
+    recipient = said(**{name: values.pop(name) for name in ("pix_key", "pix_key_type", "account")})
     key = values.pop("idempotency_key") or new_key()
     return said(**values, recipient=recipient, idempotency_key=key)

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from fluxiq.domain.records import AccountStatus, PayoutStage, Room
+from fluxiq.domain.recipient_account import AccountType, RecipientAccount
+from fluxiq.domain.records import AccountStatus, PayoutStage, Recipient, Room
 from fluxiq.errors import Refused, Unavailable
 from fluxiq.ports import Idempotency
 from fluxiq.services.hold_payouts import Order
@@ -13,7 +14,7 @@ from fluxiq.services.messages.envelope import Answer
 from fluxiq.services.messages.payouts import OpenPayout, RecipientSaid
 from fluxiq.services.open_payout import open_payout, show_payout
 from fluxiq.services.walk import walk
-from tests.support.memory_world import ISPB, KEY, Fault, MemoryWorld
+from tests.support.memory_world import BY_ACCOUNT, ISPB, KEY, PAYER_ISPB, Fault, MemoryWorld
 
 
 async def refusal(world: MemoryWorld, *args: Any, **said: Any) -> Refused:
@@ -137,6 +138,21 @@ async def test_a_recipient_that_cannot_be_is_refused_by_field(
 
     assert caught.value.code == code
     assert caught.value.details["field"].startswith("recipient.pix_key")
+
+
+async def test_of_an_account_nobody_is_asked_and_what_was_said_is_ordered(
+    world: MemoryWorld,
+) -> None:
+    held = await world.payout_of(await world.pay(40_00, BY_ACCOUNT))
+    assert world.provider.asked == []
+    assert held.recipient == Recipient(
+        name="Maria",
+        document="52998224725",
+        ispb=PAYER_ISPB,
+        account=RecipientAccount(branch="0001", number="123456", type=AccountType.CHECKING),
+    )
+    await world.run_rooms()
+    assert world.provider.sent == [held.end_to_end_id]
 
 
 async def test_an_account_of_somebody_else_is_not_found(world: MemoryWorld) -> None:

@@ -16,7 +16,7 @@ from fluxiq.services.messages.payouts import OrderPayout, RecipientSaid
 from fluxiq.services.run_scheduled import fail_overdue, run_scheduled
 from fluxiq.services.schedule_payout import cancel_payout, schedule_payout
 from fluxiq.services.sweep import UNHELD_SECONDS, resume_unheld
-from tests.support.memory_world import KEY, Crash, Fault, MemoryWorld
+from tests.support.memory_world import BY_ACCOUNT, KEY, Crash, Fault, MemoryWorld
 
 DAY = date(2026, 11, 24)  # the world opens on the 22nd, at 9:00 in São Paulo
 MORNING = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -211,6 +211,15 @@ async def test_a_key_that_moved_is_paid_and_one_that_changed_hands_is_not(
     assert world.now_of(payout).failure_code == code
     if code is None:
         assert world.now_of(payout).recipient.ispb == "99999999"
+
+
+async def test_an_account_is_paid_on_its_day_as_it_was_said(world: MemoryWorld) -> None:
+    payout = await scheduled(world, recipient=BY_ACCOUNT)
+    world.clock.at = MORNING
+    await run_due(world)
+    made = world.now_of(payout)
+    assert (made.stage, made.recipient) == (PayoutStage.HELD, payout.recipient)
+    assert world.provider.asked == [], "an account has no key to look up"
 
 
 async def test_documents_tell_people_apart_where_both_are_known(world: MemoryWorld) -> None:
