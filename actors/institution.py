@@ -56,6 +56,7 @@ from fluxiq.stores.customers import PostgresCustomers
 from fluxiq.stores.dead_letters import PostgresDeadLetters
 from fluxiq.stores.endpoint_standings import PostgresEndpointStandings
 from fluxiq.stores.event_log import PostgresEventLog
+from fluxiq.stores.fees import PostgresFees
 from fluxiq.stores.holds import PostgresHolds
 from fluxiq.stores.infractions import PostgresInfractions
 from fluxiq.stores.jobs import PostgresJobs
@@ -252,6 +253,7 @@ def _tenant(branch: Branch, context: Context) -> Tenant:
         settlements=PostgresSettlements(opened.postgres),
         payment_search=PostgresPaymentSearch(*sealed),
         payers=PostgresPayers(*sealed),
+        fees=PostgresFees(*sealed),
         customers=PostgresCustomers(*sealed),
         statistics=PostgresStatistics(opened.postgres),
         payout_limits=PostgresLimits(*sealed),

@@ -80,6 +80,7 @@ STATUS_OF: Mapping[str, int] = {
     "invalid_ispb": 422,
     "invalid_pix_key": 422,
     "invalid_pix_key_type": 422,
+    "invalid_recipient_account": 422,
     "invalid_refund_id": 422,
     "invalid_return_id": 422,
     "invalid_txid": 422,
@@ -92,6 +93,7 @@ STATUS_OF: Mapping[str, int] = {
     # what the business answers
     "account_not_active": 422,
     "account_changed": 409,
+    "fee_changed": 409,
     "account_not_of_product": 422,
     "amount_above_limit": 422,
     "batch_too_large": 422,
@@ -180,6 +182,7 @@ STATUS_OF: Mapping[str, int] = {
     "not_running": 409,
     "not_over_http": 409,
     "needs_approval": 409,
+    "still_running": 409,
     "approval_not_found": 404,
     "too_many_approvals": 409,
     "refused": 409,

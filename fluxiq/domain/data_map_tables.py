@@ -247,7 +247,7 @@ _PAYMENTS: Final = (
             _text("metadata", "a merchant's own notes"),
         ),
         linked="id merchant_id account_id txid amount status expires_at created_at paid_at "
-        "end_to_end_id refunded_amount",
+        "end_to_end_id refunded_amount fee",
         erasure="payers of charges that nobody paid go",
     ),
     Mapped(
@@ -264,7 +264,8 @@ _PAYMENTS: Final = (
                 form=Form.HASHED,
             ),
         ),
-        linked="id end_to_end_id amount account_id merchant_id charge_id transfer_id received_at",
+        linked="id end_to_end_id amount account_id merchant_id charge_id transfer_id received_at "
+        "fee",
         other="reason",
     ),
     Mapped(
@@ -273,7 +274,7 @@ _PAYMENTS: Final = (
         basis=Basis.OBLIGATION,
         kept=OPERATIONS,
         direct=(
-            Direct(column="recipient", what="name, CPF or CNPJ, key", whose=Whose.RECIPIENT),
+            Direct(column="recipient", what="name, CPF, CNPJ, key, account", whose=Whose.RECIPIENT),
             _text("description", "what it is for"),
             _text("metadata", "a merchant's own notes"),
         ),
@@ -303,6 +304,14 @@ _PAYMENTS: Final = (
         direct=(_actor("set_by"),),
         linked="merchant_id time source_account_id destination_account_id minimum keep updated_at "
         "next_at last_at last_outcome last_transfer_id",
+    ),
+    Mapped(
+        table="agreed_fees",
+        purpose="what a merchant pays for receiving",
+        basis=Basis.CONTRACT,
+        kept=CUSTOMERS,
+        direct=(_actor("set_by"), _text("reason", "why it was agreed", _OPERATORS)),
+        linked="merchant_id version fixed basis_points minimum maximum valid_from",
     ),
     Mapped(
         table="payout_batch_lines",

@@ -4,6 +4,7 @@
 |---|---|---|
 | PIX in | 1.4.1.65 | 4.1.9.30 of the customer |
 | PIX in, account unknown | 1.4.1.65 | 4.9.9.92 |
+| fee for PIX in, linked to it | 4.1.9.30 of the customer | 7.1.7.05 |
 | PIX out held | 4.1.9.30 of the customer | 1.4.1.65, both pending |
 | PIX out settled | the hold is posted | |
 | PIX out rejected | the hold is voided | |
@@ -19,6 +20,8 @@ from collections.abc import Mapping
 from enum import IntEnum
 from types import MappingProxyType
 
+from msgspec.structs import replace
+
 from fluxiq.domain.identifiers import derived_id
 from fluxiq.domain.records import AccountFlags, LedgerAccount, Transfer, TransferFlags
 from fluxiq.domain.references import end_to_end_reference
@@ -33,6 +36,7 @@ class AccountCode(IntEnum):
     REFUND_CONTROL = 4
     REFUND_LIMIT = 5
     BLOCKED = 6
+    FEE_INCOME = 7
 
 
 class TransferCode(IntEnum):
@@ -47,6 +51,7 @@ class TransferCode(IntEnum):
     BOOK_TRANSFER = 7
     BLOCK = 8
     RELEASE = 9
+    FEE = 10
 
 
 # They hold no money, they count what may still be done with some: in no COSIF report.
@@ -58,6 +63,7 @@ COSIF: Mapping[AccountCode, str] = MappingProxyType(
         AccountCode.CUSTOMER: "4.1.9.30.00.00-9",
         AccountCode.UNIDENTIFIED: "4.9.9.92.00.00-3",
         AccountCode.BLOCKED: "4.1.9.30.10.00-6",
+        AccountCode.FEE_INCOME: "7.1.7.05.00.00-0",
     }
 )
 COSIF_HOLD = "4.1.9.30.20.00-3"
@@ -69,9 +75,15 @@ _FLAGS: Mapping[AccountCode, AccountFlags] = MappingProxyType(
         AccountCode.CUSTOMER: AccountFlags.DEBITS_MUST_NOT_EXCEED_CREDITS,
         AccountCode.UNIDENTIFIED: AccountFlags.DEBITS_MUST_NOT_EXCEED_CREDITS,
         AccountCode.REFUND_CONTROL: AccountFlags.NONE,
+        AccountCode.FEE_INCOME: AccountFlags.NONE,
     }
 )
-_HOUSE = (AccountCode.SETTLEMENT, AccountCode.UNIDENTIFIED, AccountCode.REFUND_CONTROL)
+_HOUSE = (
+    AccountCode.SETTLEMENT,
+    AccountCode.UNIDENTIFIED,
+    AccountCode.REFUND_CONTROL,
+    AccountCode.FEE_INCOME,
+)
 
 
 def house_account_id(ispb: str, code: AccountCode) -> int:
@@ -117,6 +129,32 @@ def pix_in(
         credit_account_id=customer_ledger_id,
         amount=positive(amount),
     )
+
+
+def pix_in_less_fee(
+    ispb: str, ledger: int, end_to_end_id: str, customer_ledger_id: int, *, amount: int, fee: int
+) -> tuple[Transfer, Transfer]:
+    """Money received for a customer, whole, and what the institution keeps of it: a chain, so there
+    is no receipt without its fee and no fee without its receipt.
+
+    The credit goes first and pays for the fee. Its id is `pix_in`'s, and its flag tells them apart:
+    whichever of the two is on the books, the other answers EXISTS_WITH_DIFFERENT_FLAGS. Sent again
+    with another fee it answers EXISTS: the fee that went with it first is the one that stands.
+    """
+    received = replace(
+        pix_in(ispb, ledger, end_to_end_id, customer_ledger_id, amount), flags=TransferFlags.LINKED
+    )
+    kept = Transfer(
+        id=fee_id(ispb, end_to_end_id),
+        ledger=ledger,
+        code=TransferCode.FEE,
+        debit_account_id=customer_ledger_id,
+        credit_account_id=house_account_id(ispb, AccountCode.FEE_INCOME),
+        amount=positive(fee),
+        user_data_128=pix_in_id(ispb, end_to_end_id),
+    )
+    assert fee <= amount, f"a fee of {fee} centavos is more than the {amount} received"
+    return received, kept
 
 
 def pix_in_unidentified(ispb: str, ledger: int, end_to_end_id: str, amount: int) -> Transfer:
@@ -176,6 +214,11 @@ def payout_void(ispb: str, ledger: int, end_to_end_id: str, amount: int) -> Tran
 def pix_in_id(ispb: str, end_to_end_id: str) -> int:
     """The ledger id of a receipt, for its record."""
     return derived_id(ispb, end_to_end_id, "in")
+
+
+def fee_id(ispb: str, end_to_end_id: str) -> int:
+    """The ledger id of what was kept of a receipt."""
+    return derived_id(ispb, end_to_end_id, "fee")
 
 
 def payout_hold_id(ispb: str, end_to_end_id: str) -> int:

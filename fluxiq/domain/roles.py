@@ -44,6 +44,7 @@ OF_MERCHANT: Final[Mapping[Role, tuple[str, ...]]] = MappingProxyType(
             "payout_batches:*",
             "transfers:*",
             "merchants:read",
+            "fees:read",
             "live_data:read",
         ),
         Role.OPERATOR: (

@@ -27,6 +27,7 @@ class LineKind(StrEnum):
     TRANSFER_OUT = "transfer_out"
     BLOCK = "block"
     RELEASE = "release"
+    FEE = "fee"
 
 
 class Movement(Struct, frozen=True, kw_only=True):
@@ -92,5 +93,6 @@ KINDS: Mapping[TransferCode, tuple[LineKind | None, LineKind | None]] = MappingP
         TransferCode.BOOK_TRANSFER: (LineKind.TRANSFER_OUT, LineKind.TRANSFER_IN),
         TransferCode.BLOCK: (LineKind.BLOCK, None),
         TransferCode.RELEASE: (None, LineKind.RELEASE),
+        TransferCode.FEE: (LineKind.FEE, None),
     }
 )

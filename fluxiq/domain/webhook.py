@@ -29,6 +29,7 @@ EVENT_TYPES = frozenset(
         "account.created",
         "account.limits_changed",
         "account.updated",
+        "merchant.fee_changed",
         "pix.charge.cancelled",
         "pix.charge.created",
         "pix.charge.expired",

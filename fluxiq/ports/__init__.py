@@ -10,6 +10,7 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
+from fluxiq.domain.fee import NO_FEE, AgreedFee, FeePlan
 from fluxiq.domain.limits import Bounds
 from fluxiq.domain.reconciliation import Flow, StatementLine, Window
 from fluxiq.domain.records import (
@@ -208,6 +209,7 @@ class Enrollment(Struct, frozen=True, kw_only=True):
     api_key: ApiKey
     refusal: bytes
     idempotency: Idempotency | None
+    fee: AgreedFee | None = None  # None: receiving costs nothing
 
 
 class ChargeOpening(Struct, frozen=True, kw_only=True):
@@ -287,6 +289,7 @@ class ReceiptContext(Struct, frozen=True, kw_only=True):
     key_owner: Account | None
     charge_owner: Account | None
     receipt: Receipt | None  # this end-to-end id was archived before
+    fee: FeePlan = NO_FEE  # of the merchant whose account is credited
 
 
 class ReceiptArchived(Struct, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ from fluxiq.sdk.resources.charges import Charge, Payer
 from fluxiq.sdk.resources.contests import Contest
 from fluxiq.sdk.resources.directory import Key, Owner
 from fluxiq.sdk.resources.events import LoggedEvent
+from fluxiq.sdk.resources.fees import Fee, FeesAgreed, FeeTotal, FeeTotals
 from fluxiq.sdk.resources.limits import AccountLimits, LimitsRaised, LimitsWindow
 from fluxiq.sdk.resources.live_data import Flag, Flags, OneRate, Provider, Providers, Rate, Rates
 from fluxiq.sdk.resources.med import MedReport
@@ -45,7 +46,16 @@ from fluxiq.sdk.resources.payout_batches import (
     PayoutBatchWithLines,
     WrittenBatch,
 )
-from fluxiq.sdk.resources.payouts import Batch, BatchLine, LineError, Payout, PayoutOrder, Recipient
+from fluxiq.sdk.resources.payouts import (
+    Batch,
+    BatchLine,
+    Holder,
+    LineError,
+    Payout,
+    PayoutOrder,
+    Recipient,
+    RecipientAccount,
+)
 from fluxiq.sdk.resources.products import Product
 from fluxiq.sdk.resources.qr_codes import QrCode, QrCodeRead
 from fluxiq.sdk.resources.receipts import Receipt
@@ -94,10 +104,15 @@ __all__ = [
     "Event",
     "EventUpdate",
     "Failure",
+    "Fee",
+    "FeeTotal",
+    "FeeTotals",
+    "FeesAgreed",
     "Flag",
     "Flags",
     "FluxiQ",
     "Forbidden",
+    "Holder",
     "Instruction",
     "Key",
     "LastSettlement",
@@ -136,6 +151,7 @@ __all__ = [
     "Rates",
     "Receipt",
     "Recipient",
+    "RecipientAccount",
     "Redelivered",
     "Refetch",
     "Refund",

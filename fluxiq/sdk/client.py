@@ -16,6 +16,7 @@ from fluxiq.sdk.resources.charges import Charges
 from fluxiq.sdk.resources.contests import Contests
 from fluxiq.sdk.resources.directory import Directory
 from fluxiq.sdk.resources.events import Events
+from fluxiq.sdk.resources.fees import Fees
 from fluxiq.sdk.resources.limits import Limits
 from fluxiq.sdk.resources.live_data import LiveData
 from fluxiq.sdk.resources.med import MedReports
@@ -64,6 +65,7 @@ class _Resources(Generic[C]):
         self.walks = Walks(connection)
         self.events = Events(connection)
         self.payers = Payers(connection)
+        self.fees = Fees(connection)
         self.statistics = Statistics(connection)
         self.audit = AuditTrail(connection)
         self.requests = Requests(connection)

@@ -8,6 +8,7 @@ import msgspec
 from fluxiq.domain import keys as pix_keys
 from fluxiq.domain import postings
 from fluxiq.domain.documents import parse_document
+from fluxiq.domain.fee import NO_FEE, AgreedFee, FeePlan
 from fluxiq.domain.records import (
     Account,
     AccountStatus,
@@ -95,6 +96,7 @@ async def enroll_merchant(
             ),
             refusal=encode(_made_before(account)),
             idempotency=idempotency,
+            fee=_fee(tenant, merchant),
         )
     )
     if not isinstance(opening, Fresh):
@@ -105,6 +107,22 @@ async def enroll_merchant(
         account=account,
         pix_keys=tuple(key.key for key in owned),
         api_key=text,
+    )
+
+
+def _fee(tenant: Tenant, merchant: Merchant) -> AgreedFee | None:
+    """What the institution asks of everybody, agreed as the merchant moves in: what it asks of
+    others later is not asked of this one.
+    """
+    plan = FeePlan(**msgspec.structs.asdict(tenant.institution.receiving_fee))
+    if plan == NO_FEE:
+        return None
+    return AgreedFee(
+        merchant_id=merchant.id,
+        version=1,
+        plan=plan,
+        valid_from=merchant.created_at,
+        set_by="platform",
     )
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 
 from fluxiq.domain import postings
+from fluxiq.domain.fee import fee_of
 from fluxiq.domain.identifiers import tb_id_text
 from fluxiq.domain.receipt import ReceiptDecision, ReceiptOutcome, decide_receipt
 from fluxiq.domain.records import (
@@ -19,37 +20,29 @@ from fluxiq.domain.records import (
     Event,
     InboxEntry,
     Receipt,
-    ReceiptReason,
     Room,
     Step,
-    Transfer,
-    TransferStatus,
 )
 from fluxiq.ports import ReceiptArchived, ReceiptContext
+from fluxiq.services.credit_receipts import Receiving, credit_receipts
 from fluxiq.services.messages.charges import ChargeView, charge_view
 from fluxiq.services.messages.receipts import ReceiptView, receipt_view
 from fluxiq.services.tenant import Tenant
-
-# An earlier try, which crashed before its archive, saw no account for this money.
-_PARKED_BEFORE = {
-    TransferStatus.EXISTS_WITH_DIFFERENT_CREDIT_ACCOUNT_ID,
-    TransferStatus.EXISTS_WITH_DIFFERENT_CODE,
-}
 
 
 async def settle_receipts(tenant: Tenant, entries: Sequence[InboxEntry]) -> list[Receipt]:
     """The receipts that are new. Raises Unavailable or Unknown: the batch will come again."""
     studied_at = tenant.clock.now()
     contexts = await tenant.store.receipt_contexts(entries)
-    decisions = _study(entries, contexts, studied_at)
+    judged = _study(entries, contexts, studied_at)
 
     vault_at = tenant.clock.now()
-    decisions = await _credit(tenant, entries, decisions)
+    settled = await _credit(tenant, judged)
 
     archive_at = tenant.clock.now()
     archived = [
-        _archive(tenant, entry, decision, (studied_at, vault_at, archive_at))
-        for entry, decision in zip(entries, decisions, strict=True)
+        _archive(tenant, entry, one, (studied_at, vault_at, archive_at))
+        for entry, one in zip(entries, settled, strict=True)
     ]
     owed = await tenant.store.archive_receipts(archived)
     tenant.relay.ring()
@@ -59,11 +52,11 @@ async def settle_receipts(tenant: Tenant, entries: Sequence[InboxEntry]) -> list
 
 def _study(
     entries: Sequence[InboxEntry], contexts: Sequence[ReceiptContext], now: datetime
-) -> list[ReceiptDecision]:
+) -> list[Receiving]:
     """Judge in order: what one notice of the batch changes, the next one sees."""
     seen: set[str] = set()
     paid: dict[str, Charge] = {}
-    decisions = []
+    judged = []
     for entry, context in zip(entries, contexts, strict=True):
         notice, charge = entry.notice, context.charge
         if charge is not None:
@@ -83,62 +76,45 @@ def _study(
             paid[decision.charge.id] = msgspec.structs.replace(
                 decision.charge, status=ChargeStatus.PAID
             )
-        decisions.append(decision)
-    return decisions
+        fee = 0 if decision.account is None else fee_of(context.fee, notice.amount)
+        judged.append(Receiving(notice, decision, fee))
+    return judged
 
 
-async def _credit(
-    tenant: Tenant, entries: Sequence[InboxEntry], decisions: list[ReceiptDecision]
-) -> list[ReceiptDecision]:
-    """Apply the transfers. Where an earlier try parked the money as unidentified, that stands."""
-    wanted = [
-        (index, _transfer(tenant, entry, decision))
-        for index, (entry, decision) in enumerate(zip(entries, decisions, strict=True))
-        if decision.outcome is not ReceiptOutcome.DUPLICATE
+async def _credit(tenant: Tenant, judged: Sequence[Receiving]) -> list[Receiving]:
+    """As they stand in the ledger, which has duplicates already."""
+    new = [
+        (place, one)
+        for place, one in enumerate(judged)
+        if one.decision.outcome is not ReceiptOutcome.DUPLICATE
     ]
-    statuses = await tenant.ledger.create_transfers([transfer for _, transfer in wanted])
-
-    settled = list(decisions)
-    for (index, transfer), status in zip(wanted, statuses, strict=True):
-        if status in _PARKED_BEFORE:
-            settled[index] = ReceiptDecision(
-                outcome=ReceiptOutcome.UNIDENTIFIED, reason=ReceiptReason.UNIDENTIFIED
-            )
-        elif not status.stands:
-            raise AssertionError(f"the ledger answered {status} to receipt {transfer.id:x}")
+    settled = list(judged)
+    credited = await credit_receipts(tenant, [one for _, one in new])
+    for (place, _), one in zip(new, credited, strict=True):
+        settled[place] = one
     return settled
-
-
-def _transfer(tenant: Tenant, entry: InboxEntry, decision: ReceiptDecision) -> Transfer:
-    notice, ledger = entry.notice, tenant.institution.ledger
-    if decision.account is None:
-        return postings.pix_in_unidentified(
-            tenant.ispb, ledger, notice.end_to_end_id, notice.amount
-        )
-    return postings.pix_in(
-        tenant.ispb, ledger, notice.end_to_end_id, decision.account.ledger_id, notice.amount
-    )
 
 
 def _archive(
     tenant: Tenant,
     entry: InboxEntry,
-    decision: ReceiptDecision,
+    settled: Receiving,
     times: tuple[datetime, datetime, datetime],
 ) -> ReceiptArchived:
-    if decision.outcome is ReceiptOutcome.DUPLICATE:
+    if settled.decision.outcome is ReceiptOutcome.DUPLICATE:
         return ReceiptArchived(inbox_id=entry.id, receipt=None, event=None, steps=())
 
-    receipt = _receipt(tenant, entry, decision)
+    receipt = _receipt(tenant, entry, settled)
     return ReceiptArchived(
         inbox_id=entry.id,
         receipt=receipt,
-        event=_event(tenant, receipt, decision),
+        event=_event(tenant, receipt, settled.decision),
         steps=_steps(entry, receipt, times),
     )
 
 
-def _receipt(tenant: Tenant, entry: InboxEntry, decision: ReceiptDecision) -> Receipt:
+def _receipt(tenant: Tenant, entry: InboxEntry, settled: Receiving) -> Receipt:
+    decision = settled.decision
     notice, account, charge = entry.notice, decision.account, decision.charge
     assert decision.reason is not None, "only a duplicate has no reason"
     return Receipt(
@@ -152,6 +128,7 @@ def _receipt(tenant: Tenant, entry: InboxEntry, decision: ReceiptDecision) -> Re
         payer=notice.payer,
         transfer_id=postings.pix_in_id(tenant.ispb, notice.end_to_end_id),
         received_at=entry.received_at,
+        fee=settled.fee,
     )
 
 
@@ -168,6 +145,7 @@ def _event(tenant: Tenant, receipt: Receipt, decision: ReceiptDecision) -> Event
             status=ChargeStatus.PAID,
             paid_at=receipt.received_at,
             end_to_end_id=receipt.end_to_end_id,
+            fee=receipt.fee,
         )
         kind, view = "pix.charge.paid", charge_view(paid)
     else:

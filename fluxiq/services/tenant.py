@@ -22,6 +22,7 @@ from fluxiq.ports.customers import Customers
 from fluxiq.ports.dead_letters import DeadLetters
 from fluxiq.ports.endpoint_standings import EndpointStandings
 from fluxiq.ports.event_log import EventLog
+from fluxiq.ports.fees import Fees
 from fluxiq.ports.holds import Holds
 from fluxiq.ports.infractions import Infractions
 from fluxiq.ports.jobs import Jobs
@@ -88,6 +89,7 @@ class Tenant:
     settlements: Settlements
     payment_search: PaymentSearch
     payers: Payers
+    fees: Fees
     customers: Customers
     statistics: Statistics
     payout_limits: LimitRecords

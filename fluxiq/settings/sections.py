@@ -110,6 +110,21 @@ class OwnLimits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return replace(limits, **said)
 
 
+class ReceivingFee(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a new merchant pays for receiving, until something else is agreed: centavos, and
+    hundredths of a percent. No `maximum`: there is none.
+    """
+
+    fixed: Annotated[int, Meta(ge=0)] = 0
+    basis_points: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    minimum: Annotated[int, Meta(ge=0)] = 0
+    maximum: Annotated[int, Meta(ge=0)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.maximum is not None and self.maximum < self.minimum:
+            raise ValueError("`maximum` is less than `minimum`")
+
+
 class Pix(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     partitions: Count
     send_seconds_max: Seconds
@@ -230,7 +245,7 @@ class Institution(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """A tenant. `ledger` is its TigerBeetle ledger number, registered once and never reused;
     `ledger_policy` is what it wants while TigerBeetle is away (docs/ledger.md);
     `transfer_approval_above` stands for `transfers.approval_above` where it is said, and `limits`
-    for those of `[limits]`.
+    for those of `[limits]`. `receiving_fee` is agreed with merchants as they move in.
     """
 
     ispb: Annotated[str, Meta(pattern=r"^[0-9A-Z]{8}$")]
@@ -241,6 +256,7 @@ class Institution(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     )
     transfer_approval_above: Annotated[int, Meta(ge=0)] | None = None
     limits: OwnLimits = OwnLimits()
+    receiving_fee: ReceivingFee = ReceivingFee()
     providers: Annotated[tuple[ProviderLink, ...], Meta(min_length=1)]
 
 

@@ -7,7 +7,7 @@ import asyncpg
 from fluxiq.domain.records import Account, ApiKey, Event, Merchant, PixKey
 from fluxiq.errors import Refused
 from fluxiq.ports import Enrollment, Fresh, Opening, Page
-from fluxiq.stores import idempotency, paperwork, telling
+from fluxiq.stores import agreed_fees, idempotency, paperwork, telling
 from fluxiq.stores.pool import Connection, uuid_of
 from fluxiq.stores.rows import columns, digest_of, record
 from fluxiq.stores.sealed import (
@@ -30,6 +30,8 @@ async def enroll(connection: Connection, house: House, enrollment: Enrollment) -
     await add_merchant(connection, house, enrollment.merchant)
     await add_account(connection, house, enrollment.account, enrollment.keys, enrollment.event)
     await add_api_key(connection, enrollment.api_key)
+    if enrollment.fee is not None:
+        await agreed_fees.agree(connection, house, enrollment.fee, None, None)
     return answer
 
 

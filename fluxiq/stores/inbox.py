@@ -6,11 +6,12 @@ from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
+from fluxiq.domain.fee import NO_FEE, FeePlan
 from fluxiq.domain.records import Account, Charge, InboxEntry, Receipt
 from fluxiq.ports import NoticeRecorded, ReceiptContext
 from fluxiq.stores import paperwork
 from fluxiq.stores.pool import Connection
-from fluxiq.stores.rows import columns, digest_of
+from fluxiq.stores.rows import columns, digest_of, record
 from fluxiq.stores.sealed import NOTICE, House, key_index
 from fluxiq.stores.sealed_records import account_of, charge_of, receipt_of
 from fluxiq.stores.statement import HAPPENED, Part, compose
@@ -39,10 +40,12 @@ def _selected(kind: type[Struct], name: str) -> str:
     return ", ".join(f'{name}.{field} AS "{name}.{field}"' for field in kind.__struct_fields__)
 
 
+# The account that is credited is the key's, else the charge's (`domain.receipt`).
 _CONTEXTS: Final = f"""
 SELECT
     {_selected(Charge, "charge")}, {_selected(Account, "charge_owner")},
-    {_selected(Account, "key_owner")}, {_selected(Receipt, "receipt")}
+    {_selected(Account, "key_owner")}, {_selected(Receipt, "receipt")},
+    {_selected(FeePlan, "agreed")}
 FROM unnest($1::text[], $2::text[], $3::bytea[]) WITH ORDINALITY
     AS asked (txid, end_to_end_id, key_index, number)
 LEFT JOIN charges AS charge ON charge.txid = asked.txid
@@ -50,6 +53,11 @@ LEFT JOIN accounts AS charge_owner ON charge_owner.id = charge.account_id
 LEFT JOIN pix_keys ON pix_keys.key_index = asked.key_index
 LEFT JOIN accounts AS key_owner ON key_owner.id = pix_keys.account_id
 LEFT JOIN receipts AS receipt ON receipt.end_to_end_id = asked.end_to_end_id
+LEFT JOIN LATERAL (
+    SELECT * FROM agreed_fees
+    WHERE merchant_id = coalesce(key_owner.merchant_id, charge_owner.merchant_id)
+    ORDER BY version DESC LIMIT 1
+) AS agreed ON true
 ORDER BY number
 """  # noqa: S608 - a constant
 
@@ -95,6 +103,7 @@ async def receipt_contexts(
             key_owner=_found(house, account_of, Account, "key_owner", row),
             charge_owner=_found(house, account_of, Account, "charge_owner", row),
             receipt=_found(house, receipt_of, Receipt, "receipt", row),
+            fee=_plan_of(row),
         )
         for row in rows
     ]
@@ -109,6 +118,12 @@ def _row(house: House, entry: InboxEntry) -> tuple[object, ...]:
 def _key_index(house: House, entry: InboxEntry) -> bytes | None:
     key = entry.notice.pix_key
     return None if key is None else key_index(house, key)
+
+
+def _plan_of(row: Mapping[str, Any]) -> FeePlan:
+    if row["agreed.fixed"] is None:
+        return NO_FEE
+    return record(FeePlan, {name: row[f"agreed.{name}"] for name in FeePlan.__struct_fields__})
 
 
 def _found(

@@ -75,6 +75,11 @@ SEARCHED: Final = (
     Searched(table="outbox", key=_NUMBERED, at="next_attempt_at"),
     Searched(table="dead_letters", key=_NUMBERED, at="died_at"),
     Searched(table="payout_batches", at="updated_at"),
+    Searched(
+        table="agreed_fees",
+        key=(("merchant_id", "text"), ("version", "integer")),
+        at="valid_from",
+    ),
     Searched(table="settlement_schedules", key=(("merchant_id", "text"),), at="updated_at"),
     Searched(
         table="payout_batch_lines",

@@ -58,7 +58,7 @@ WHERE return_id > $1 ORDER BY return_id LIMIT $2
 """
 
 _RECEIPTS: Final = """
-SELECT id, end_to_end_id, amount, transfer_id FROM receipts WHERE id > $1 ORDER BY id LIMIT $2
+SELECT id, end_to_end_id, amount, fee, transfer_id FROM receipts WHERE id > $1 ORDER BY id LIMIT $2
 """
 
 _TRANSFERS: Final = """
@@ -187,15 +187,16 @@ async def _order_page(
 
 
 async def _receipt_page(connection: Connection, ispb: str, page: Sequence[_Row]) -> list[str]:
-    known = await _transfers(connection, [int_of(row["transfer_id"]) for row in page])
+    fees = [postings.fee_id(ispb, row["end_to_end_id"]) for row in page]
+    known = await _transfers(connection, [*(int_of(row["transfer_id"]) for row in page), *fees])
     found = []
 
-    for row in page:
+    for row, fee_id in zip(page, fees, strict=True):
         transfer_id = int_of(row["transfer_id"])
         name = f"receipt {row['id']} ({row['end_to_end_id']})"
         if transfer_id != postings.pix_in_id(ispb, row["end_to_end_id"]):
             found.append(f"{name}: its transfer is not the one derived from its end-to-end id")
-        elif wrong := _judge_credit(row, known):
+        elif wrong := _judge_credit(row, known) or _judge_fee(row["fee"], known.get(fee_id)):
             found.append(f"{name}: {wrong}")
 
     return found
@@ -220,6 +221,12 @@ def _judge_credit(row: _Row, known: Mapping[int, _Transfer]) -> str | None:
     if transfer is None:
         return "it has no transfer in the ledger"
     return None if transfer.amount == row["amount"] else "the ledger has another amount"
+
+
+def _judge_fee(fee: int, transfer: _Transfer | None) -> str | None:
+    """What is wrong with what was kept of a receipt, in words, or None."""
+    kept = 0 if transfer is None else transfer.amount
+    return None if kept == fee else f"the ledger has a fee of {kept} where the record has {fee}"
 
 
 async def _transfers(connection: Connection, ids: Sequence[int]) -> dict[int, _Transfer]:

@@ -202,6 +202,7 @@ async def _grant(connection: Connection, role: str) -> None:
         REVOKE UPDATE, DELETE ON
             {role}.audit_seals, {role}.audit_leaves, {role}.audit_checkpoints FROM {role};
         REVOKE INSERT, UPDATE, DELETE ON {role}.audit_purges FROM {role};
+        REVOKE UPDATE, DELETE ON {role}.agreed_fees FROM {role};
         GRANT EXECUTE ON FUNCTION {role}.audit_purge TO {role};
         REVOKE UPDATE, DELETE ON {role}.ledger_transfers, {role}.ledger_burnt_ids FROM {role};
         REVOKE DELETE ON {role}.ledger_accounts, {role}.ledger_clock FROM {role};

@@ -23,12 +23,13 @@ _ARCHIVE: Final = compose(
         Part(
             """arrived (
                 id, end_to_end_id, amount, reason, account_id, merchant_id, charge_id, payer,
-                transfer_id, received_at, payer_index
+                transfer_id, received_at, payer_index, fee
             )""",
             """
             SELECT * FROM unnest(
                 $1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[],
-                $7::text[], $8::bytea[], $9::uuid[], $10::timestamptz[], $11::bytea[]
+                $7::text[], $8::bytea[], $9::uuid[], $10::timestamptz[], $11::bytea[],
+                $12::bigint[]
             )
             """,
         ),
@@ -55,11 +56,11 @@ _ARCHIVE: Final = compose(
             """
             INSERT INTO receipts (
                 id, end_to_end_id, amount, reason, account_id, merchant_id, charge_id, payer,
-                transfer_id, received_at, payer_index
+                transfer_id, received_at, payer_index, fee
             )
             SELECT * FROM standing ORDER BY end_to_end_id
             ON CONFLICT (end_to_end_id) DO NOTHING
-            RETURNING id, end_to_end_id, reason, charge_id, received_at
+            RETURNING id, end_to_end_id, reason, charge_id, received_at, fee
             """,
         ),
         Part(
@@ -67,7 +68,7 @@ _ARCHIVE: Final = compose(
             """
             UPDATE charges SET
                 status = 'paid', paid_at = archived.received_at,
-                end_to_end_id = archived.end_to_end_id
+                end_to_end_id = archived.end_to_end_id, fee = archived.fee
             FROM archived
             WHERE charges.id = archived.charge_id AND archived.reason = 'pays_charge'
             """,
@@ -97,7 +98,7 @@ async def archive_receipts(
     ended = [(one.inbox_id, _reference(one)) for one in batch]
     rows = await connection.fetch(
         _ARCHIVE,
-        *columns([_row(house, receipt) for receipt in arrived], 11),
+        *columns([_row(house, receipt) for receipt in arrived], 12),
         *telling.told(
             house,
             [
@@ -139,6 +140,7 @@ def _row(house: House, receipt: Receipt) -> tuple[object, ...]:
         uuid_of(receipt.transfer_id),
         receipt.received_at,
         payer_index(house, receipt.payer),
+        receipt.fee,
     )
 
 

@@ -145,7 +145,7 @@ async def _movements(connection: Connection, ispb: str, wanted: _Wanted) -> list
 
     for row, name in zip(rows, names, strict=True):
         running += row["amount"]
-        reference, description = described.get(name or str(row["id"]), (name, ""))
+        reference, description = described.get(name or str(_record_of(row)), (name, ""))
         movements.append(
             Movement(
                 id=int_of(row["id"]),
@@ -166,7 +166,7 @@ async def _describe(
 ) -> dict[str, tuple[str, str]]:
     """The records behind a page of movements: by name, or by ledger id where there is no name."""
     named = [name for name in names if name is not None]
-    nameless = [row["id"] for row, name in zip(rows, names, strict=True) if name is None]
+    nameless = [_record_of(row) for row, name in zip(rows, names, strict=True) if name is None]
     found = await connection.fetch(_DESCRIBED, nameless, named)
     return {one["found"]: (one["reference"], one["description"]) for one in found}
 
@@ -186,6 +186,12 @@ def _name_of(ispb: str, row: Any) -> str | None:
             return ulid_id_of(IdPrefix.TRANSFER, reference)
 
     return None
+
+
+def _record_of(row: Any) -> UUID:
+    """The ledger id under which a record has a movement: its own, or of a fee its receipt's."""
+    found: UUID = row["user_data_128"] if row["code"] == TransferCode.FEE else row["id"]
+    return found
 
 
 def _before(moment: datetime) -> int:

@@ -8,7 +8,7 @@ from fluxiq.services.messages.directory import key_view
 from tests.support.api_document import document
 
 # Schemas with a document in them that answers are made of. A new one is a decision: see the table.
-SHOWN = {"Person", "Owner", "Merchant", "User", "Payer", "InstitutionMerchant"}
+SHOWN = {"Person", "Owner", "Holder", "Merchant", "User", "Payer", "InstitutionMerchant"}
 
 
 def schemas_with(name: str) -> Iterator[str]:

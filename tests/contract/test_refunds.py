@@ -257,6 +257,8 @@ async def test_what_a_statement_refers_to_is_shown_to_its_merchant(
         "id": receipt.id,
         "end_to_end_id": charge["end_to_end_id"],
         "amount": charge["amount"],
+        "fee": 0,
+        "net_amount": charge["amount"],
         "currency": "BRL",
         "reason": "pays_charge",
         "account_id": charge["account_id"],

@@ -13,10 +13,12 @@ from fluxiq.sdk import (
     Conflict,
     FluxiQ,
     Forbidden,
+    Holder,
     NotFound,
     Page,
     PayoutOrder,
     RateLimited,
+    RecipientAccount,
     Refused,
     Retries,
     Unauthorized,
@@ -98,6 +100,19 @@ def test_a_payout_whose_answers_are_lost_is_paid_once(world: World, url: str) ->
 
     assert payout.status == "processing"
     assert list(world.store.payouts) == [payout.id]
+
+
+def test_a_payout_into_an_account_is_told_with_its_holder_masked(api: FluxiQ) -> None:
+    holder = Holder(name="Maria", document="529.982.247-25")
+    account = RecipientAccount(ispb="60701190", number="12345-6", type="TRAN", holder=holder)
+    payout = api.payouts.create(amount=4_000, account=account)
+
+    assert payout.recipient.pix_key is None
+    told = payout.recipient.account
+    assert told is not None
+    assert (told.number, told.branch, told.holder.document) == ("123456", None, "***.***.247-**")
+    [line] = api.payouts.create_many([PayoutOrder(amount=100, account=account)]).data
+    assert line.status == "accepted"
 
 
 def test_a_payout_without_an_answer_is_unknown_and_its_key_finds_out(

@@ -53,6 +53,9 @@ CALLS: Final[dict[str, Callable[[FluxiQ], object]]] = {
     "PUT /settlements/schedule": lambda api: api.settlements.put_schedule(
         time="23:30", source_account_id=ID, destination_account_id=ID
     ),
+    "GET /fees": lambda api: api.fees.agreed(),
+    "GET /fees/totals": lambda api: api.fees.totals(bucket="day", start_date=NOW.date()),
+    "GET /fees/payments": lambda api: api.fees.payments().page(),
     "GET /requests": lambda api: api.requests.list(status="4xx", method="GET").page(),
     "GET /requests/{request_id}": lambda api: api.requests.get(ID),
     "POST /pix/refunds": lambda api: api.refunds.create(charge_id=ID, amount=1),

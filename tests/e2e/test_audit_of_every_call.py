@@ -366,6 +366,8 @@ async def _operations(day: Day) -> None:
     for word in ("block", "unblock"):
         account = f"/institution/accounts/{{account_id}}/{word}"
         await day.call("POST", account, why, token, account_id=day.account)
+    fees = "/institution/merchants/{merchant_id}/fees"
+    await day.call("PUT", fees, {"fixed": 1, **why}, token, merchant_id=day.merchant)
 
     await _rooms(day, token)
 

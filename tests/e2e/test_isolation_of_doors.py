@@ -165,8 +165,8 @@ def _all_ids(seen: dict[str, str], prefix: str = "") -> set[str]:
     return {one for one in found if one.startswith(prefix)}
 
 
-async def furnish(platform: PlatformProcess, caller: Caller) -> None:
-    """One of everything that a merchant can have."""
+async def furnish(platform: PlatformProcess, caller: Caller) -> str:
+    """One of everything that a merchant can have. Returns the id of the payout that it contests."""
     assert platform.addresses.simulator is not None
     async with SimulatorControl.open(platform.addresses.simulator) as simulator:
         hook = await caller.made(
@@ -196,20 +196,33 @@ async def furnish(platform: PlatformProcess, caller: Caller) -> None:
         return "processing" not in {refunded, paid_out}
 
     await eventually(at_rest)
+    contest = f"/pix/payouts/{payout['id']}/contest"
+    await caller.made(contest, {"reason": "scam", "details": "disagreed@telephone"})
+
+    async def decided() -> bool:
+        return bool((await caller.get(contest))["status"] == "rejected")
+
+    await eventually(decided)
     # Nobody tries it again while others walk, which would be a change.
     disabled = await caller.http.patch(f"/webhooks/{hook['id']}", json={"enabled": False})
     assert disabled.is_success, disabled.text
+    payout_id: str = payout["id"]
+    return payout_id
 
 
 class Walk:
-    """Boreal's ids, in the places where an endpoint takes one."""
+    """Boreal's ids, in the places where an endpoint takes one. `chosen`: for these names not any
+    id of their kind will do, as only one has all that can be asked of it.
+    """
 
-    def __init__(self, words: set[str]) -> None:
-        self.words = words
+    def __init__(self, words: set[str], chosen: dict[str, str]) -> None:
+        self.words, self.chosen = words, chosen
 
     def of(self, name: str) -> str | None:
         """An id of Boreal for a parameter or a field; None where it is not one."""
         assert name in PREFIX_OF, f"say in PREFIX_OF what {name!r} names"
+        if name in self.chosen:
+            return self.chosen[name]
         prefix = PREFIX_OF[name]
         if prefix is None or prefix == BOREAL:
             return prefix
@@ -245,15 +258,16 @@ async def test_no_endpoint_shows_or_changes_what_belongs_to_another_institution(
 ) -> None:
     async with caller_of(platform, BOREAL) as boreal, caller_of(platform, AURORA) as aurora:
         walked = await operations(aurora)
-        await furnish(platform, boreal)
+        contested = await furnish(platform, boreal)
         unstable = await everything_of(boreal, walked)
         before = await everything_of(boreal, walked)
         own = _all_ids(await everything_of(aurora, walked))
         words = _all_ids(before) - own
         words |= {boreal.login.pix_key, boreal.login.merchant, boreal.login.api_key[-32:]}
-        walk = Walk(words)
+        walk = Walk(words, {"payout_id": contested})
+        assert contested in words
         assert {word[:3] for word in words} >= {
-            *("acc", "chg", "pay", "ref", "xfe", "whk", "dlv", "mch", "key")
+            *("acc", "chg", "pay", "ref", "xfe", "whk", "dlv", "mch", "key", "cts")
         }
 
         asked = ""

@@ -52,8 +52,8 @@ class Records:
 
 
 @pytest.fixture
-async def records(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[Records]:
-    async with open_institution(asyncio_host, postgres_database) as postgres:
+async def records(asyncio_host: AsyncioHost, institution_database: str) -> AsyncIterator[Records]:
+    async with open_institution(asyncio_host, institution_database) as postgres:
         sealer = keyring(ISPB)
         await live_in(postgres, sealer)
         yield Records(PostgresPeople(postgres, ISPB, sealer), postgres)

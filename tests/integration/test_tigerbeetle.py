@@ -30,6 +30,7 @@ from fluxiq.ledgers.tigerbeetle.packets import Operation
 from fluxiq.ledgers.tigerbeetle.queries import ChangeEvent, ChangeKind
 from fluxiq.ledgers.tigerbeetle.records import pack_ids, pack_transfers
 from fluxiq.ledgers.tigerbeetle.results import unpack_transfer_results
+from tests.support.fee_chains import Receiver, check_fee_chains
 from tests.support.servers import (
     TigerBeetleServer,
     free_port,
@@ -560,3 +561,11 @@ def stopped(server: TigerBeetleServer) -> Iterator[None]:
         yield
     finally:
         server.process.send_signal(signal.SIGCONT)
+
+
+async def test_a_receipt_with_its_fee_is_answered_as_everywhere(ledger: TigerBeetleLedger) -> None:
+    """A cluster keeps ids for ever, those of other runs too: so the institution is drawn."""
+    ispb = f"{random.SystemRandom().randrange(10**8):08d}"
+    names = itertools.count(1)
+    receiver = Receiver(ledger, ledger._ledger, ispb, customer=next(_ids))
+    await check_fee_chains(receiver, lambda: f"E{ispb}202603041200{next(names):011d}")

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -76,6 +77,7 @@ from tests.support.memory_backlogs import MemoryBacklogs
 from tests.support.memory_contests import MemoryContests
 from tests.support.memory_dead_letters import MemoryDeadLetters, no_holds
 from tests.support.memory_endpoint_standings import MemoryEndpointStandings
+from tests.support.memory_fees import MemoryFees
 from tests.support.memory_infractions import no_infractions
 from tests.support.memory_jobs import MemoryJobs, MemoryRemovals, MemoryUpkeep
 from tests.support.memory_limits import MemoryLimitRows, MemoryLimits
@@ -452,6 +454,7 @@ class World:
             receipts=self.receipts,
             transfers=self.transfers.rows,
         )
+        self.fees = MemoryFees({}, self.receipts, ModelLedger(1), lambda _: ())
         self.payment_search = MemoryPaymentSearch(overview)
         self.payers, self.customers = MemoryPayers(overview), MemoryCustomers(overview)
         self.waiting = (0, 0)  # dead letters, differences
@@ -546,6 +549,7 @@ class World:
             payments=self.payments,
             payout_batches=self.payout_batches,
             settlements=self.settlements,
+            fees=self.fees,
             payment_search=self.payment_search,
             payers=self.payers,
             customers=self.customers,
@@ -639,7 +643,7 @@ def sign(body: bytes) -> str:
 def _settings(
     http: Mapping[str, Any], identity: Mapping[str, Any], limits: Mapping[str, int]
 ) -> config.Settings:
-    loaded = config.load({})
+    loaded = _loaded()
     defaults = {"port": 0, "body_bytes_max": 4096}
     return msgspec.structs.replace(
         loaded,
@@ -647,3 +651,9 @@ def _settings(
         http=msgspec.structs.replace(loaded.http, **(defaults | dict(http))),
         limits=msgspec.structs.replace(loaded.limits, **limits),
     )
+
+
+@cache
+def _loaded() -> config.Settings:
+    """Once: there is a world for each of thousands of tests."""
+    return config.load({})

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 import trio
 
+from fluxiq.domain.fee import NO_FEE, AgreedFee
 from fluxiq.domain.payout import NOT_ORDERED, TERMINAL, TRANSITIONS
 from fluxiq.domain.postings import payout_hold_id
 from fluxiq.domain.records import (
@@ -98,6 +99,7 @@ class MemoryStore:
         self.charges: dict[str, Charge] = {}
         self.receipts: dict[str, Receipt] = {}
         self.payouts_by_id: dict[str, Payout] = {}
+        self.agreed_fees: dict[str, list[AgreedFee]] = {}  # `memory_fees` keeps them
         self.refunds_by_id: dict[str, Refund] = {}  # `memory_refunds` keeps them
         self.limits = MemoryLimitRows()
         self.answers: dict[tuple[str, str], Answered] = {}
@@ -131,6 +133,8 @@ class MemoryStore:
         await self.add_account(enrollment.account, enrollment.keys, enrollment.event)
         await self.add_merchant(enrollment.merchant)
         await self.add_api_key(enrollment.api_key)
+        if enrollment.fee is not None:
+            self.agreed_fees[enrollment.merchant.id] = [enrollment.fee]
         return Fresh()
 
     async def add_merchant(self, merchant: Merchant) -> None:
@@ -424,11 +428,16 @@ class MemoryStore:
         named = (one for one in self.charges.values() if one.txid == notice.txid)
         charge = next(named, None)
         key = self.pix_keys.get(notice.pix_key or "")
+        key_owner = self.accounts[key.account_id] if key else None
+        charge_owner = self.accounts[charge.account_id] if charge else None
+        credited = key_owner or charge_owner
+        agreed = self.agreed_fees.get(credited.merchant_id, []) if credited else []
         return ReceiptContext(
             charge=charge,
-            key_owner=self.accounts[key.account_id] if key else None,
-            charge_owner=self.accounts[charge.account_id] if charge else None,
+            key_owner=key_owner,
+            charge_owner=charge_owner,
             receipt=self.receipts.get(notice.end_to_end_id),
+            fee=agreed[-1].plan if agreed else NO_FEE,
         )
 
     def _stands(self, receipt: Receipt) -> bool:
@@ -448,6 +457,7 @@ class MemoryStore:
                 status=ChargeStatus.PAID,
                 paid_at=receipt.received_at,
                 end_to_end_id=receipt.end_to_end_id,
+                fee=receipt.fee,
             )
 
         self.receipts[receipt.end_to_end_id] = receipt

@@ -141,8 +141,9 @@ class MemoryStatements:
                 known = {p.end_to_end_id: p for p in self._store.payouts_by_id.values()}
                 return known[name].id, known[name].description
 
+        of_receipt = transfer.user_data_128 if transfer.code == TransferCode.FEE else transfer.id
         for receipt in self._store.receipts.values():
-            if receipt.transfer_id == transfer.id:
+            if receipt.transfer_id == of_receipt:
                 charge = self._store.charges.get(receipt.charge_id or "")
                 return receipt.id, "" if charge is None else charge.description
         return None, ""

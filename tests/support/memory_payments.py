@@ -14,6 +14,7 @@ from fluxiq.domain.records import (
     ChargeStatus,
     Payout,
     PayoutStage,
+    Refund,
     Room,
     Step,
 )
@@ -236,17 +237,18 @@ def in_doubt_page(
     """As the store's: the oldest first, each with its last step through the gate."""
     gates = {one.end_to_end_id: one for one in steps if one.room is Room.GATE}
     found = sorted(
-        (
-            one
-            for one in payouts
-            if one.stage is PayoutStage.IN_DOUBT
-            or (one.stage is PayoutStage.SENT and one.created_at < before)
-        ),
+        (one for one in payouts if is_in_doubt(one, before)),
         key=lambda one: (one.created_at, one.id),
     )
     first = (page.number - 1) * page.size
     views = [_in_doubt(one, gates.get(one.end_to_end_id)) for one in found]
     return views[first : first + page.size], len(found)
+
+
+def is_in_doubt(order: Payout | Refund, before: datetime) -> bool:
+    """Nobody answered for it, or it was accepted before then and has not ended."""
+    is_late = order.stage is PayoutStage.SENT and order.created_at < before
+    return order.stage is PayoutStage.IN_DOUBT or is_late
 
 
 def _in_doubt(payout: Payout, gate: Step | None) -> InDoubt:

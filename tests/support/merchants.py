@@ -82,7 +82,7 @@ class Heard:
         return [
             event
             for event in self.events
-            if event["data"]["id"] == resource_id and (not kinds or event["type"] in kinds)
+            if event["data"].get("id") == resource_id and (not kinds or event["type"] in kinds)
         ]
 
     async def wait_for(self, resource_id: str, *kinds: str, seconds: float = 30.0) -> Json:

@@ -8,6 +8,7 @@ import pytest
 
 from fluxiq.errors import SettingsInvalid
 from fluxiq.settings import Settings, layers, load
+from fluxiq.settings.sections import ReceivingFee
 
 ROOT = Path(__file__).parents[2]
 
@@ -435,6 +436,27 @@ def test_institution_has_a_policy_for_when_tigerbeetle_is_away(folder: Path) -> 
     file.write_text(file.read_text().replace("fail_closed", "hope"))
     assert "'ledger_policy'" in refusal(folder)
     assert "12345678.toml" in refusal(folder)
+
+
+def test_what_new_merchants_pay_for_receiving_is_nothing_unless_their_institution_says(
+    folder: Path,
+) -> None:
+    file = folder / "institutions" / "12345678.toml"
+    assert read(folder).institutions[0].receiving_fee == ReceivingFee()
+
+    add(file, "receiving_fee = { fixed = 10, basis_points = 99, maximum = 500 }")
+    expected = ReceivingFee(fixed=10, basis_points=99, maximum=500)
+    assert read(folder).institutions[0].receiving_fee == expected
+
+
+def test_a_fee_whose_bounds_contradict_each_other_is_refused(folder: Path) -> None:
+    add(
+        folder / "institutions" / "12345678.toml",
+        "receiving_fee = { fixed = 10, minimum = 5, maximum = 4 }",
+    )
+    message = refusal(folder)
+    assert "'receiving_fee'" in message
+    assert "`maximum` is less than `minimum`" in message
 
 
 # Limits and proxies.

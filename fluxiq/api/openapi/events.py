@@ -15,6 +15,7 @@ from fluxiq.services.messages.accounts import AccountView
 from fluxiq.services.messages.charges import ChargeView
 from fluxiq.services.messages.contests import ContestView
 from fluxiq.services.messages.envelope import Json
+from fluxiq.services.messages.fees import FeeView
 from fluxiq.services.messages.limits import LimitsView
 from fluxiq.services.messages.med import MedReportView
 from fluxiq.services.messages.payouts import PayoutView
@@ -26,6 +27,7 @@ from fluxiq.services.messages.transfers import TransferView
 VIEWS: Final[Mapping[str, Any]] = {
     "account.limits_changed": LimitsView,
     "account.": AccountView,
+    "merchant.fee_changed": FeeView,
     "pix.charge.": ChargeView,
     "pix.contest.": ContestView,
     "pix.med.": MedReportView,

@@ -68,6 +68,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "invalid_ispb": "an ISPB has eight characters of 0-9 and A-Z",
     "invalid_pix_key": "not a PIX key, or not one of the kind that was named",
     "invalid_pix_key_type": "a kind of PIX key that does not exist",
+    "invalid_recipient_account": "an account to be paid is malformed; `details.field` says where",
     "invalid_refund_id": "not the id of a refund",
     "invalid_return_id": "not the id of a return",
     "invalid_txid": "not a txid",
@@ -79,6 +80,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "invalid_notice": "the provider's notice says something that cannot be",
     # what the business answers
     "account_not_active": "the account is inactive or blocked",
+    "fee_changed": "somebody else sets the fee at this moment: look at it again",
     "account_changed": "others change the account at this moment; try again",
     "same_account": "source and destination are one account",
     "statement_too_long": "the period has more lines than a file may have: ask for fewer days",
@@ -161,6 +163,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "not_running": "the process is not running at the moment",
     "not_over_http": "it would end the API itself: it is done at the admin socket",
     "needs_approval": "proposed, not done: another person approves `details.approval_id` in time",
+    "still_running": "it takes longer than a request may, and goes on: look what became of it; its"
+    " outcome is in the book of deeds and the audit trail under this request's id",
     "approval_not_found": "nothing was proposed under this id since the platform started",
     "too_many_approvals": "too many proposals wait already: some must be decided first",
     "refused": "the process or the ledger's breaker is in no state for it; the message says why",

@@ -1,4 +1,6 @@
-"""Callers of one institution: receipts, payments, chains and payouts, each until it is definite."""
+"""Callers of one institution: receipts and their fees, payments, chains and payouts, each until it
+is definite.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -7,6 +9,7 @@ import trio
 
 from fluxiq.domain.ledger_records import AMOUNT_MAX, Transfer, TransferFlags
 from fluxiq.domain.ledger_statuses import TransferStatus
+from fluxiq.domain.postings import TransferCode
 from fluxiq.errors import Unavailable, Unknown
 from fluxiq.ledgers.simulation.institution import Institution
 from fluxiq.ledgers.simulation.invariants import demand
@@ -20,6 +23,8 @@ SPENDING_TRIES: Final = 16
 _NOT_FOUND: Final = frozenset(
     {TransferStatus.DEBIT_ACCOUNT_NOT_FOUND, TransferStatus.CREDIT_ACCOUNT_NOT_FOUND}
 )
+# Now, or in an earlier try, which burnt its id.
+_FEE_REFUSED: Final = frozenset({TransferStatus.EXCEEDS_CREDITS, TransferStatus.ID_ALREADY_FAILED})
 _Answer = Sequence[TransferStatus] | None
 
 
@@ -78,11 +83,13 @@ class Clients:
         if not opened:
             return
         kind = self.world.random.choice(
-            ["in", "in", "pay", "pay", "chain", "payout", "payout", "odd"]
+            ["in", "fee", "pay", "pay", "chain", "payout", "payout", "odd"]
         )
         match kind:
             case "in":
                 await self._settle([self._receipt()])
+            case "fee":
+                await self._receipt_less_fee()
             case "pay":
                 await self._settle([self._payment()])
             case "chain":
@@ -96,6 +103,21 @@ class Clients:
         async with trio.open_nursery() as nursery:
             for _ in range(4 if self.institution.opened else 0):
                 nursery.start_soon(self._settle, [self._receipt()])
+
+    async def _receipt_less_fee(self) -> None:
+        """Money received and what is kept of it, or the money alone where the fee is refused."""
+        receipt = self._receipt()
+        fee = self._transfer(
+            receipt.credit_account_id,
+            self.institution.unidentified,
+            self.world.random.randint(1, receipt.amount),
+            code=TransferCode.FEE,
+        )
+        answer = await self._settle([_with(receipt, flags=TransferFlags.LINKED), fee])
+        if answer is not None and answer[1] in _FEE_REFUSED:
+            # It was refused for its fee: without one it is another request, under the same id.
+            self.institution.told.refused.pop(receipt.id)
+            await self._settle([receipt])
 
     async def _chain(self) -> None:
         """Two payments that happen together or not at all."""
@@ -237,11 +259,13 @@ class Clients:
         amount: int,
         flags: TransferFlags = TransferFlags.NONE,
         pending_id: int = 0,
+        *,
+        code: int = TransferCode.PIX_IN,
     ) -> Transfer:
         return Transfer(
             id=self.institution.next_id(),
             ledger=self.institution.ledger,
-            code=1,
+            code=code,
             debit_account_id=debit,
             credit_account_id=credit,
             amount=amount,

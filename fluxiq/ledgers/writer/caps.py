@@ -13,7 +13,9 @@ RETRY_SECONDS: Final = 30.0
 # A refund holds its amount twice, in one chain: the customer's money, and room in the limit of what
 # was received. That limit is a counter, in no report: nothing leaves by it, its account bounds its
 # debits itself, and the chain exists only whole. So the money's leg bounds the refund, once.
-_COUNTERS: Final = frozenset({TransferCode.REFUND_LIMIT})
+# A fee is a part of what its own chain has just received, and stays in the house: were it to count,
+# a cap that is spent would keep money from being received.
+_UNCOUNTED: Final = frozenset({TransferCode.REFUND_LIMIT, TransferCode.FEE})
 
 
 def cap_reached() -> LedgerDegraded:
@@ -85,7 +87,7 @@ class Caps:
             if one.debit_account_id
             and not one.pending_id
             and one.debit_account_id not in self._house
-            and one.code not in _COUNTERS
+            and one.code not in _UNCOUNTED
         )
 
     def _spent(self, account_id: int) -> int:

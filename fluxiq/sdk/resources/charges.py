@@ -17,7 +17,8 @@ class Payer(Struct, frozen=True, kw_only=True):
 
 class Charge(Struct, frozen=True, kw_only=True):
     """`status`: pending, paid, expired, cancelled or refunded. `qr_code` is the text to copy and
-    paste; `qr_code_image` its picture as a data URI, not in lists.
+    paste; `qr_code_image` its picture as a data URI, not in lists. Once it is paid, `net_amount` is
+    what is left of `amount` after the `fee`.
     """
 
     id: str
@@ -37,6 +38,8 @@ class Charge(Struct, frozen=True, kw_only=True):
     refunded_amount: int
     metadata: Json
     qr_code_image: str | None = None
+    fee: int = 0
+    net_amount: int | None = None
 
 
 class Charges(Resource[C]):

@@ -9,7 +9,9 @@ from fluxiq.sdk.request import Request, data, get, path
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
-    """A payment received, in centavos. `reason`: why it did, or did not, pay a charge."""
+    """A payment received, in centavos. `reason`: why it did, or did not, pay a charge. `fee` of it
+    was kept, `net_amount` is the rest.
+    """
 
     id: str
     end_to_end_id: str
@@ -19,6 +21,8 @@ class Receipt(Struct, frozen=True, kw_only=True):
     account_id: str | None
     charge_id: str | None
     received_at: datetime
+    fee: int = 0
+    net_amount: int | None = None
 
 
 class Receipts(Resource[C]):

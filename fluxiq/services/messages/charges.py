@@ -26,9 +26,13 @@ class CancelCharge(Struct, frozen=True, kw_only=True):
 
 
 class ChargeView(Struct, frozen=True, kw_only=True):
+    """`fee` is what the institution kept of what paid it, `net_amount` the rest, null before."""
+
     id: str
     status: ChargeStatus
     amount: int
+    fee: int
+    net_amount: int | None
     currency: str
     description: str
     account_id: str
@@ -52,6 +56,8 @@ def charge_view(charge: Charge, image: str | UnsetType = UNSET) -> ChargeView:
         id=charge.id,
         status=charge.status,
         amount=charge.amount,
+        fee=charge.fee,
+        net_amount=None if charge.paid_at is None else charge.amount - charge.fee,
         currency="BRL",
         description=charge.description,
         account_id=charge.account_id,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from fluxiq.domain.postings import (
     CONTROL,
@@ -14,6 +15,7 @@ from fluxiq.domain.postings import (
     TransferCode,
     customer_account,
     customer_ledger_id,
+    fee_id,
     house_account_id,
     house_accounts,
     payout_hold,
@@ -22,6 +24,7 @@ from fluxiq.domain.postings import (
     payout_void,
     pix_in,
     pix_in_id,
+    pix_in_less_fee,
     pix_in_unidentified,
 )
 from fluxiq.domain.records import AccountFlags, Transfer, TransferFlags
@@ -33,6 +36,7 @@ CUSTOMER = customer_ledger_id(ISPB, "acc_01JZ0000000000000000000000")
 SETTLEMENT = house_account_id(ISPB, AccountCode.SETTLEMENT)
 UNIDENTIFIED = house_account_id(ISPB, AccountCode.UNIDENTIFIED)
 REFUND_CONTROL = house_account_id(ISPB, AccountCode.REFUND_CONTROL)
+FEE_INCOME = house_account_id(ISPB, AccountCode.FEE_INCOME)
 
 LEGS: list[Callable[[int], Transfer]] = [
     lambda amount: pix_in(ISPB, LEDGER, E2E, CUSTOMER, amount),
@@ -66,6 +70,26 @@ def test_money_for_nobody_waits_in_its_own_account() -> None:
     assert transfer.credit_account_id == UNIDENTIFIED
     assert transfer.code == TransferCode.PIX_IN_UNIDENTIFIED
     assert transfer.flags == TransferFlags.NONE
+
+
+def test_a_fee_goes_from_the_customer_to_the_income_linked_behind_the_whole_receipt() -> None:
+    received, fee = pix_in_less_fee(ISPB, LEDGER, E2E, CUSTOMER, amount=15000, fee=99)
+    alone = pix_in(ISPB, LEDGER, E2E, CUSTOMER, 15000)
+    assert received == replace(alone, flags=TransferFlags.LINKED)
+    assert fee == Transfer(
+        id=fee_id(ISPB, E2E),
+        ledger=LEDGER,
+        code=TransferCode.FEE,
+        debit_account_id=CUSTOMER,
+        credit_account_id=FEE_INCOME,
+        amount=99,
+        user_data_128=received.id,
+    )
+
+
+def test_a_fee_above_what_was_received_is_a_bug() -> None:
+    with pytest.raises(AssertionError, match="more than the 10 received"):
+        pix_in_less_fee(ISPB, LEDGER, E2E, CUSTOMER, amount=10, fee=11)
 
 
 def test_one_end_to_end_id_credits_once_whoever_it_turns_out_to_be_for() -> None:
@@ -122,9 +146,9 @@ def test_a_transfer_of_nothing_is_a_bug(leg: Callable[[int], Transfer], amount: 
         leg(amount)
 
 
-def test_the_institution_has_settlement_suspense_and_control_accounts() -> None:
+def test_the_institution_has_settlement_suspense_control_and_income_accounts() -> None:
     accounts = {account.id: account for account in house_accounts(ISPB, LEDGER)}
-    assert set(accounts) == {SETTLEMENT, UNIDENTIFIED, REFUND_CONTROL}
+    assert set(accounts) == {SETTLEMENT, UNIDENTIFIED, REFUND_CONTROL, FEE_INCOME}
     assert accounts[SETTLEMENT].flags == AccountFlags.NONE
     assert accounts[UNIDENTIFIED].flags == AccountFlags.DEBITS_MUST_NOT_EXCEED_CREDITS
     assert {account.ledger for account in accounts.values()} == {LEDGER}
@@ -149,6 +173,7 @@ def test_stored_numbers_never_change() -> None:
         "REFUND_CONTROL": 4,
         "REFUND_LIMIT": 5,
         "BLOCKED": 6,
+        "FEE_INCOME": 7,
     }
     assert {code.name: code.value for code in TransferCode} == {
         "PIX_IN": 1,
@@ -160,6 +185,7 @@ def test_stored_numbers_never_change() -> None:
         "BOOK_TRANSFER": 7,
         "BLOCK": 8,
         "RELEASE": 9,
+        "FEE": 10,
     }
     assert f"{SETTLEMENT:032x}" == "a99b17c4ff8a66f95899a678ae651c25"
 

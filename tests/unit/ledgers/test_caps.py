@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from fluxiq.domain import refund_postings
+from fluxiq.domain import postings, refund_postings
 from fluxiq.domain.records import (
     PayoutStage,
     Refund,
@@ -101,6 +101,19 @@ def test_a_refund_counts_once_at_the_customer_whose_money_it_is() -> None:
     assert spent.admit([debit(BOB, 100)])
     assert spent.admit([debit(CAROL, 50)])
     assert not spent.admit([debit(CAROL, 1)])
+
+
+def test_a_spent_cap_keeps_no_money_from_being_received_for_its_fee() -> None:
+    spent = Caps(
+        account_cap=100,
+        institution_cap=250,
+        house=frozenset(one.id for one in postings.house_accounts("12345678", 7)),
+    )
+    assert spent.admit([debit(ALICE, 100)])
+    end_to_end_id = "E12345678202607011200abcDEF12345"
+    chain = postings.pix_in_less_fee("12345678", 7, end_to_end_id, ALICE, amount=5_00, fee=50)
+    assert spent.admit(chain)
+    assert not spent.admit([debit(ALICE, 1)])
 
 
 @pytest.mark.parametrize("statuses", [[REFUSED, REFUSED], [CREATED, CREATED], [None, None]])
