@@ -48,5 +48,7 @@ class Statistics(Protocol):
     async def payments(self, span: Span, merchant_id: str | None) -> PaymentStatistics:
         """Of one merchant, or (None) of all of the institution's."""
 
-    async def moment(self, now: datetime) -> Moment:
-        """Over all merchants, in the minute before `now`."""
+    async def moment(self, now: datetime, accepted_before: datetime) -> Moment:
+        """Over all merchants, in the minute before `now`. In doubt is also what was
+        `accepted_before` and has not ended.
+        """

@@ -6,6 +6,7 @@ from datetime import datetime
 from fluxiq.domain.statistics import Bucket, span_of
 from fluxiq.errors import Unavailable
 from fluxiq.ports.statistics import Moment
+from fluxiq.services.list_in_doubt import doubted_before
 from fluxiq.services.messages.statistics import (
     IncidentKind,
     IncidentView,
@@ -33,7 +34,7 @@ async def show_payments(
 
 async def show_now(tenant: Tenant) -> NowView:
     now = tenant.clock.now()
-    moment = await tenant.statistics.moment(now)
+    moment = await tenant.statistics.moment(now, doubted_before(now))
     payouts = moment.payouts_confirmed + moment.payouts_failed
     return NowView(
         at=now,

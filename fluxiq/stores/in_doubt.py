@@ -10,8 +10,15 @@ from fluxiq.ports import Page
 from fluxiq.ports.payments import InDoubt
 from fluxiq.stores.pool import Connection
 
-# The partial index payouts_open has them, and they are few.
-_OPEN: Final = "(stage = 'in_doubt' OR stage = 'sent' AND created_at < $1)"
+
+def doubted(before: str) -> str:
+    """Which payouts or refunds are in doubt; of those that were accepted the ones from `before`, a
+    parameter. The partial indexes of open ones have them, and they are few.
+    """
+    return f"(stage = 'in_doubt' OR stage = 'sent' AND created_at < {before})"
+
+
+_OPEN: Final = doubted("$1")
 
 _PAGE: Final = f"""
 SELECT payouts.id, merchant_id, account_id, payouts.end_to_end_id, amount, stage, created_at,

@@ -14,6 +14,7 @@ from typing import Any, Final
 from fluxiq.domain.schedule import SAO_PAULO
 from fluxiq.domain.statistics import Seconds, Span, series
 from fluxiq.ports.statistics import SAMPLED_MAX, Moment, PaymentStatistics, Statistics
+from fluxiq.stores.in_doubt import doubted
 from fluxiq.stores.pool import Connection, Postgres
 
 _LATELY: Final = timedelta(minutes=1)
@@ -88,10 +89,10 @@ def _payments(whose: str) -> str:
 _OF_ALL: Final = _payments("true")
 _OF_MERCHANT: Final = _payments("merchant_id = $4")
 
-_MOMENT: Final = """WITH doubted AS (
-    SELECT updated_at FROM payouts WHERE stage = 'in_doubt'
+_MOMENT: Final = f"""WITH doubted AS (
+    SELECT updated_at FROM payouts WHERE {doubted("$3")}
     UNION ALL
-    SELECT updated_at FROM refunds WHERE stage = 'in_doubt'
+    SELECT updated_at FROM refunds WHERE {doubted("$3")}
 )
 SELECT 'in_doubt' AS what, count(*) AS count, 0::bigint AS amount, min(updated_at) AS oldest
 FROM doubted
@@ -106,7 +107,7 @@ SELECT 'dead_letters', count(*), 0, NULL FROM dead_letters WHERE state = 'dead'
 UNION ALL
 SELECT 'differences', count(*), 0, NULL FROM reconciliation_differences
 WHERE state IN ('open', 'healing')
-"""
+"""  # noqa: S608 - constants
 
 
 class PostgresStatistics(Statistics):
@@ -118,8 +119,8 @@ class PostgresStatistics(Statistics):
     async def payments(self, span: Span, merchant_id: str | None) -> PaymentStatistics:
         return await self._postgres.run(_count, span, merchant_id)
 
-    async def moment(self, now: datetime) -> Moment:
-        return await self._postgres.run(_look, now)
+    async def moment(self, now: datetime, accepted_before: datetime) -> Moment:
+        return await self._postgres.run(_look, now, accepted_before)
 
 
 async def _count(connection: Connection, span: Span, merchant_id: str | None) -> PaymentStatistics:
@@ -143,8 +144,9 @@ async def _count(connection: Connection, span: Span, merchant_id: str | None) ->
     )
 
 
-async def _look(connection: Connection, now: datetime) -> Moment:
-    rows = {row["what"]: row for row in await connection.fetch(_MOMENT, now - _LATELY, now)}
+async def _look(connection: Connection, now: datetime, accepted_before: datetime) -> Moment:
+    found = await connection.fetch(_MOMENT, now - _LATELY, now, accepted_before)
+    rows = {row["what"]: row for row in found}
     ended = ("charges_paid", "payouts_confirmed", "payouts_failed")
     counts = {name: rows[name]["count"] if name in rows else 0 for name in ended}
     moved = [rows[name]["amount"] for name in ended[:2] if name in rows]

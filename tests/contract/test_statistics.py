@@ -139,12 +139,18 @@ class TestNow:
         ended(world, doubted["id"], PayoutStage.IN_DOUBT, 0)
         world.waiting = (2, 1)
 
+        # Accepted, and never heard of again: its provider should have ended it within 40 s.
+        silent = world.store.payouts[(await paid(merchant, 8))["id"]]
+        world.store.payouts[silent.id] = msgspec.structs.replace(
+            silent, stage=PayoutStage.SENT, created_at=world.clock.now() - timedelta(seconds=41)
+        )
+
         now = await data_of(await (await clerk(world)).get(NOW))
         assert (now["charges_paid"], now["payouts_confirmed"], now["payouts_failed"]) == (1, 1, 1)
         assert (now["amount"], now["payout_success_share"]) == (35_00, 0.5)
         assert now["payments_per_second"] == 0.05
         assert {one["kind"]: one["count"] for one in now["incidents"]} == {
-            "in_doubt": 1,
+            "in_doubt": 2,
             "dead_letters": 2,
             "differences": 1,
         }

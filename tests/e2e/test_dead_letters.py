@@ -4,30 +4,25 @@ An operator reads it, has it tried again, or throws it away.
 """
 
 import json
-import math
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import pytest
 
 from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.commands.merchant import Merchant
-from fluxiq.domain.records import InboxEntry, Notice, NoticeKind
-from fluxiq.ports.sealing import Place
 from fluxiq.sealing import Keyring
 from fluxiq.stores.pool import Connection, Postgres
 from tests.support.commands import Finished, fluxiq
+from tests.support.garbled_notices import GarbledNotices, payment_to
 from tests.support.house import show_a_payment
-from tests.support.merchants import eventually, fresh_end_to_end_id
+from tests.support.merchants import eventually
 from tests.support.platform import PlatformProcess
 from tests.support.seals import keyring_of
 from tests.support.verdict import open_books
 
 ISPB = "12345678"
 DEATH_SECONDS_MAX = 60.0  # after 1, 2, 4 and 8 seconds it is tried again
-GARBAGE = b"\x00 not a notice"
 
 
 class Scene:
@@ -36,58 +31,10 @@ class Scene:
     def __init__(
         self, platform: PlatformProcess, records: Postgres, keyring: Keyring, partition: int
     ) -> None:
-        self.platform, self.records, self.keyring = platform, records, keyring
+        self.platform, self.records = platform, records
+        self.notices = GarbledNotices(records, keyring)
         self.subject = f"FLUXIQ.{ISPB}.pix.in.{partition}"
-        end_to_end_id, now = fresh_end_to_end_id(), datetime.now(UTC)
-        notice = Notice(
-            event_id=end_to_end_id,
-            kind=NoticeKind.RECEIVED,
-            end_to_end_id=end_to_end_id,
-            amount=7_77,
-            occurred_at=now,
-            pix_key=platform.logins[ISPB].pix_key,
-        )
-        self.entry = InboxEntry(
-            id=f"evt_of_{end_to_end_id}", provider="simulator", notice=notice, received_at=now
-        )
-
-    @property
-    def _message(self) -> Place:
-        return Place("outbox", "body", self.entry.id)
-
-    def _seal(self, place: Place, plain: bytes) -> bytes:
-        self.keyring.vouch(math.inf)  # nobody rotates meanwhile
-        return self.keyring.seal(plain, place)
-
-    async def arrive(self) -> None:
-        """On paper, and announced."""
-
-        async def write(connection: Connection) -> None:
-            entry = self.entry
-            await connection.execute(
-                "INSERT INTO inbox (id, provider, event_id, notice, received_at)"
-                " VALUES ($1, $2, $3, $4, $5)",
-                entry.id,
-                entry.provider,
-                entry.notice.event_id,
-                self._seal(Place("inbox", "notice", entry.id), msgspec.json.encode(entry.notice)),
-                entry.received_at,
-            )
-            await connection.execute(
-                "INSERT INTO outbox (subject, reference, body, work, next_attempt_at)"
-                " VALUES ($1, $2, $3, $2, now())",
-                self.subject,
-                entry.id,
-                self._seal(self._message, GARBAGE),
-            )
-
-        await self.records.transaction(write)
-
-    async def repair(self) -> None:
-        """As a new version of the program would understand it."""
-        body = msgspec.json.encode(self.entry)
-        query = "UPDATE dead_letters SET body = $2 WHERE work = $1 RETURNING id"
-        assert await self.value(query, self.entry.id, self._seal(self._message, body))
+        self.entry = payment_to(platform.logins[ISPB].pix_key)
 
     async def value(self, query: str, *arguments: Any) -> Any:
         async def ask(connection: Connection) -> Any:
@@ -128,7 +75,7 @@ async def scene(
     async with open_books(asyncio_host, running_platform.data_dir, ISPB) as records:
         keyring = await keyring_of(records, ISPB, running_platform.data_dir)
         scene = Scene(running_platform, records, keyring, request.param)
-        await scene.arrive()
+        await scene.notices.arrive(scene.entry, scene.subject)
         yield scene
 
 
@@ -157,7 +104,7 @@ async def test_garbage_stalls_nobody_dies_and_is_read_replayed_or_discarded(scen
 
 async def _is_replayed(scene: Scene, letter: str) -> None:
     """With its bug put right it is done, once."""
-    await scene.repair()
+    await scene.notices.repair(scene.entry.id)
     done = scene.order("replay", letter, "--reason", "put right", "--yes")
     assert (done.status, done.stdout) == (0, f"replayed: {letter}\n")
 

@@ -137,10 +137,9 @@ class House:
         await self.store.open_payout(payout_opening(made))
         if stage is not PayoutStage.CREATED:
             await self.store.settle_hold(hold_settled(made))
-        if stage is PayoutStage.IN_DOUBT:
-            await fetch(
-                self.postgres, "UPDATE payouts SET stage = 'in_doubt' WHERE id = $1", made.id
-            )
+        if stage in {PayoutStage.SENT, PayoutStage.IN_DOUBT}:
+            staged = "UPDATE payouts SET stage = $2 WHERE id = $1"
+            await fetch(self.postgres, staged, made.id, stage)
         elif stage is not PayoutStage.CREATED:
             await self.store.archive_outcomes([outcome_archived(made, stage)])
         found = await self.store.find_payout(made.id)
@@ -186,8 +185,8 @@ class House:
 
 
 @pytest.fixture
-async def house(asyncio_host: AsyncioHost, postgres_database: str) -> AsyncIterator[House]:
-    async with open_store(asyncio_host, postgres_database) as (store, postgres):
+async def house(asyncio_host: AsyncioHost, institution_database: str) -> AsyncIterator[House]:
+    async with open_store(asyncio_host, institution_database) as (store, postgres):
         house = House(store, postgres)
         await store.add_merchant(merchant(OTHER))
         other = account(OTHER_ACCOUNT, merchant_id=OTHER)
@@ -402,9 +401,18 @@ class TestStatistics:
         await lived_in(house)
         twin = MemoryStatistics(house.tables, lambda: (0, 0))
         for seconds in (1, 5, 30, 62, 66):
-            moment = await house.statistics.moment(at(seconds))
-            assert moment == await twin.moment(at(seconds)), seconds
-        assert (await house.statistics.moment(at(30))).in_doubt == 1
+            moment = await house.statistics.moment(at(seconds), NOW)
+            assert moment == await twin.moment(at(seconds), NOW), seconds
+        assert (await house.statistics.moment(at(30), NOW)).in_doubt == 1
+
+    async def test_what_was_accepted_and_never_ended_is_in_doubt(self, house: House) -> None:
+        await lived_in(house)
+        sent = await house.payout(PayoutStage.SENT, created_at=at(-60))
+        twin = MemoryStatistics(house.tables, lambda: (0, 0))
+        for before, count in ((sent.created_at, 1), (at(-59), 2)):
+            moment = await house.statistics.moment(at(30), before)
+            assert moment == await twin.moment(at(30), before)
+            assert moment.in_doubt == count
 
     async def test_what_waits_for_operators_is_counted(self, house: House) -> None:
         await fetch(
@@ -415,7 +423,7 @@ class TestStatistics:
             ) VALUES ('w', 's', 'r', '', 3, 3, 'a bug', now(), now())
             """,
         )
-        moment = await house.statistics.moment(NOW)
+        moment = await house.statistics.moment(NOW, NOW)
         assert (moment.dead_letters, moment.differences) == (1, 0)
 
 

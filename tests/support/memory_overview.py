@@ -32,6 +32,7 @@ from fluxiq.ports.customers import Customer, CustomersWanted
 from fluxiq.ports.payers import Payer
 from fluxiq.ports.payment_search import FOUND_MAX, PaymentKind, PaymentRow, PaymentsWanted
 from fluxiq.ports.statistics import Moment, PaymentStatistics
+from tests.support.memory_payments import is_in_doubt
 
 _ENDED = {PayoutStage.CONFIRMED, PayoutStage.FAILED}
 _PAID = {ChargeStatus.PAID, ChargeStatus.REFUNDED}
@@ -186,7 +187,7 @@ class MemoryStatistics:
             charge_seconds=None,  # walks are not looked at here
         )
 
-    async def moment(self, now: datetime) -> Moment:
+    async def moment(self, now: datetime, accepted_before: datetime) -> Moment:
         await trio.lowlevel.checkpoint()
         microsecond = timedelta(microseconds=1)
         counts: dict[str, int] = {}
@@ -198,7 +199,7 @@ class MemoryStatistics:
         orders: list[Payout | Refund] = [
             *self._tables.payouts.values(), *self._tables.refunds.values()
         ]  # fmt: skip
-        doubted = [one.updated_at for one in orders if one.stage is PayoutStage.IN_DOUBT]
+        doubted = [one.updated_at for one in orders if is_in_doubt(one, accepted_before)]
         dead_letters, differences = self._waiting()
         return Moment(
             charges_paid=counts.get("charges_paid", 0),
