@@ -1,4 +1,6 @@
 export { count, money, parseMoney, percent } from './numbers'
+export { BASIS_POINTS_MAX, feeOf, isFree, parseBasisPoints, type FeePlan } from './fees'
+export { useFeeText } from './useFeeText'
 export { moneyInWords } from './money_words'
 export { ago, dateTime, day, duration, exactTime, time } from './times'
 export { bareDocument, documentText, isDocument, pixKeyKind, type PixKeyKind } from './documents'

@@ -22,9 +22,9 @@ export function count(n: number): string {
   return format('integer', { maximumFractionDigits: 0 }).format(n)
 }
 
-/** A share from 0 to 1 as `98,7%`. */
-export function percent(share: number): string {
-  return format('percent', { style: 'percent', maximumFractionDigits: 1 }).format(share)
+/** A share from 0 to 1 as `98,7%`, with so many decimals at most. */
+export function percent(share: number, decimals = 1): string {
+  return format(`percent ${decimals}`, { style: 'percent', maximumFractionDigits: decimals }).format(share)
 }
 
 /**
