@@ -10,6 +10,7 @@ export const LINE_KINDS = [
   'transfer_out',
   'block',
   'release',
+  'fee',
 ] as const
 export type LineKind = (typeof LINE_KINDS)[number]
 
@@ -23,6 +24,7 @@ const words = defineWords({
     transfer_out: 'Transferência enviada',
     block: 'Bloqueio cautelar',
     release: 'Desbloqueio',
+    fee: 'Tarifa de recebimento',
     other: 'Lançamento',
   },
   en: {
@@ -34,6 +36,7 @@ const words = defineWords({
     transfer_out: 'Transfer sent',
     block: 'Amount blocked',
     release: 'Amount released',
+    fee: 'Receiving fee',
     other: 'Entry',
   },
 })
@@ -47,7 +50,11 @@ const ICONS: Record<LineKind, IconName> = {
   transfer_out: 'arrow-left-right',
   block: 'lock',
   release: 'unlock',
+  fee: 'receipt',
 }
+
+/** A fee refers to the payment of which it was kept. */
+const RECEIVED: ReadonlySet<string> = new Set(['pix_in', 'fee'])
 
 /** How a line of the statement is called and drawn, and where its payment is shown. */
 export function useMovements() {
@@ -62,7 +69,7 @@ export function useMovements() {
 /** By the prefix of what the line refers to; payments in and out share one, and have pages of their own. */
 export function pageOf({ kind, reference }: Pick<Line, 'kind' | 'reference'>): string | null {
   if (!reference) return null
-  if (reference.startsWith('pay_')) return kind === 'pix_in' ? `/received/${reference}` : `/payouts/${reference}`
+  if (reference.startsWith('pay_')) return RECEIVED.has(kind) ? `/received/${reference}` : `/payouts/${reference}`
   if (reference.startsWith('xfer_')) return `/transfers/${reference}`
   if (reference.startsWith('ref_')) return `/refunds/${reference}`
   return null

@@ -3,31 +3,31 @@ import type { Step } from '../records'
 
 const words = defineWords({
   'pt-BR': {
-    door: 'Recebemos o pedido',
-    doorOfBank: 'O banco deu notícia',
-    counter: 'Conferimos chave, limites e conta',
-    visitors_book: 'Registramos o aviso do banco',
+    door: 'Pedido recebido',
+    doorOfBank: 'Aviso do banco',
+    counter: 'Pedido, limites e conta conferidos',
+    visitors_book: 'Aviso do banco registrado',
     post_room: 'Passou pela fila',
-    study: 'Entendemos do que se trata',
-    vault: 'O valor foi movimentado',
-    archive: 'Ficou registrado',
-    gate: 'Enviamos ao banco',
-    courier: 'Avisamos seus sistemas',
-    window: 'Apareceu na tela',
+    study: 'Pagamento identificado',
+    vault: 'Valor movimentado',
+    archive: 'Registrado',
+    gate: 'Enviado ao banco',
+    courier: 'Seus sistemas avisados',
+    window: 'Mostrado na tela',
     took: '{at} · levou {time}',
   },
   en: {
-    door: 'We received the request',
-    doorOfBank: 'The bank sent word',
-    counter: 'We checked key, limits and account',
-    visitors_book: 'We wrote down the bank’s notice',
-    post_room: 'It went through the queue',
-    study: 'We understood what it is',
-    vault: 'The money was moved',
-    archive: 'It was put on record',
-    gate: 'We sent it to the bank',
-    courier: 'We told your systems',
-    window: 'It appeared on the screen',
+    door: 'Request received',
+    doorOfBank: 'Notice from the bank',
+    counter: 'Request, limits and account checked',
+    visitors_book: 'Bank’s notice recorded',
+    post_room: 'Passed through the queue',
+    study: 'Payment identified',
+    vault: 'Money moved',
+    archive: 'Recorded',
+    gate: 'Sent to the bank',
+    courier: 'Your systems notified',
+    window: 'Shown on screen',
     took: '{at} · took {time}',
   },
 })
@@ -48,6 +48,13 @@ const ROOMS = [
 /** Without what repeats: each screen that shows it is a step of its own. */
 export function worthTelling(walk: readonly Step[]): Step[] {
   return walk.filter((step, place) => step.room !== 'window' || walk[place - 1]?.room !== 'window')
+}
+
+/** From where it entered the first room until it left the last one. */
+export function lastedSeconds(walk: readonly Step[]): number {
+  const [first, last] = [walk[0], walk.at(-1)]
+  if (!first || !last) return 0
+  return (Date.parse(last.entered_at) + last.milliseconds - Date.parse(first.entered_at)) / 1000
 }
 
 /** A payment's walk through the platform, in the words of who paid. */

@@ -1,4 +1,4 @@
-import { day, type TimelineStep, useWords } from '@fluxiq/kit'
+import { day, money, type TimelineStep, useWords } from '@fluxiq/kit'
 import type { Payout } from '../../records'
 import { payoutWords } from './words'
 
@@ -9,6 +9,7 @@ export function useHistory() {
   function stepsOf(payout: Payout): TimelineStep[] {
     const ordered: TimelineStep = { title: t('ordered'), at: payout.created_at, state: 'done' }
     const held: TimelineStep = { title: t('held'), state: 'done' }
+    const confirmed: TimelineStep = { title: t('confirmed'), state: 'done' }
     const end = (title: string, state: TimelineStep['state']): TimelineStep => ({ title, at: payout.updated_at, state })
 
     switch (payout.status) {
@@ -19,11 +20,12 @@ export function useHistory() {
       case 'processing':
         return [ordered, held, { title: t('waits'), state: 'now' }]
       case 'confirmed':
-        return [ordered, held, end(t('confirmed'), 'done')]
+        if (payout.returned_amount > 0) return [ordered, held, confirmed, end(t('returnedPart', { amount: money(payout.returned_amount) }), 'done')]
+        return [ordered, held, { ...confirmed, at: payout.updated_at }]
       case 'failed':
         return [ordered, end(t('failed'), 'failed')]
       case 'returned':
-        return [ordered, held, { title: t('confirmed'), state: 'done' }, end(t('returnedStep'), 'failed')]
+        return [ordered, held, confirmed, end(t('returnedStep'), 'failed')]
     }
   }
   return { stepsOf }

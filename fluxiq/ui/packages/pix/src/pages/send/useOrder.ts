@@ -1,11 +1,11 @@
 import { api, dataOf, useDeed, useRead } from '@fluxiq/kit'
 import { computed, onScopeDispose, ref, shallowRef } from 'vue'
-import type { Payout } from '../../records'
+import type { Payout, RecipientSaid } from '../../records'
 
 export interface Order {
   account_id: string
   amount: number
-  recipient: { pix_key: string }
+  recipient: RecipientSaid
   description: string
   scheduled_for: string | null
 }

@@ -1,9 +1,11 @@
 import { answerOf, api, useRead } from '@fluxiq/kit'
-import type { Payout } from '../../records'
+import type { Payout, RecipientAccount } from '../../records'
 
 export interface Recent {
-  key: string
+  /** The same for every payment that went the same way. */
+  id: string
   name: string
+  to: { key: string; account?: undefined } | { account: RecipientAccount }
 }
 
 const LOOKED_AT = 40
@@ -21,9 +23,18 @@ export function useRecent() {
 }
 
 export function recentOf(payouts: readonly Pick<Payout, 'recipient'>[]): Recent[] {
-  const names = new Map<string, string>()
+  const found = new Map<string, Recent>()
   for (const { recipient } of payouts) {
-    if (!names.has(recipient.pix_key)) names.set(recipient.pix_key, recipient.name)
+    const one = recent(recipient)
+    if (one && !found.has(one.id)) found.set(one.id, one)
   }
-  return Array.from(names, ([key, name]) => ({ key, name })).slice(0, SHOWN)
+  return Array.from(found.values()).slice(0, SHOWN)
+}
+
+function recent({ pix_key, name, account }: Payout['recipient']): Recent | null {
+  if (account) {
+    const { ispb, branch, number, type } = account
+    return { id: [ispb, branch ?? '', number, type].join(' '), name, to: { account } }
+  }
+  return pix_key === null ? null : { id: pix_key, name, to: { key: pix_key } }
 }

@@ -4,10 +4,13 @@ import { useRoute } from 'vue-router'
 import { dayAfter, dayInSaoPaulo } from '../../parts/saoPaulo'
 import { useAccounts, useBalances, useChosenAccount } from '../../parts/useAccounts'
 import { useLimits } from '../../parts/useLimits'
-import type { Key } from '../../records'
+import type { Key, RecipientAccount } from '../../records'
+import { draftOf, emptyAccount } from './account'
 import { type Destination, destinationOf } from './destination'
+import { payeeOfAccount, payeeOfKey, recipientOf } from './payee'
 import { exceeded, roomsLeft } from './room'
 import { type Order, useOrder } from './useOrder'
+import { useRepeat } from './useRepeat'
 
 export const STEPS = ['to', 'amount', 'review', 'result'] as const
 export type StepName = (typeof STEPS)[number]
@@ -19,6 +22,8 @@ export function useSend() {
   const route = useRoute()
   const step = ref<StepName>('to')
   const draft = reactive({
+    way: 'key' as 'key' | 'account',
+    account: emptyAccount(),
     text: typeof route.query.to === 'string' ? route.query.to : '',
     amount: null as number | null,
     description: '',
@@ -32,7 +37,7 @@ export function useSend() {
   const limits = useLimits(() => chosenId.value)
 
   const destination = computed<Destination>(() => destinationOf(draft.text))
-  const code = computed(() => (destination.value.kind === 'code' ? destination.value.code : null))
+  const code = computed(() => (draft.way === 'key' && destination.value.kind === 'code' ? destination.value.code : null))
 
   const today = dayInSaoPaulo(new Date())
   const days = { min: dayAfter(today, 1), max: dayAfter(today, DAYS_AHEAD_MAX) }
@@ -53,6 +58,21 @@ export function useSend() {
   })
   const following = useOrder()
 
+  /** Known from the second step on. */
+  const payee = computed(() => {
+    if (draft.way === 'account') return payeeOfAccount(draft.account)
+    return owner.result.value ? payeeOfKey(owner.result.value) : null
+  })
+
+  const isRepeat = ref(false)
+  const before = useRepeat(fillAccount)
+
+  function fillAccount(account: RecipientAccount): void {
+    draft.account = draftOf(account)
+    draft.way = 'account'
+    isRepeat.value = true
+  }
+
   function pay(): void {
     step.value = 'result'
     void following.order(orderOf())
@@ -62,7 +82,7 @@ export function useSend() {
     return {
       account_id: chosenId.value,
       amount: draft.amount ?? 0,
-      recipient: { pix_key: owner.result.value?.key ?? '' },
+      recipient: payee.value ? recipientOf(payee.value) : {},
       description: draft.description.trim(),
       scheduled_for: draft.isLater ? draft.day : null,
     }
@@ -71,13 +91,15 @@ export function useSend() {
   function startOver(): void {
     following.reset()
     owner.reset()
+    isRepeat.value = false
+    draft.account = emptyAccount()
     Object.assign(draft, { text: '', amount: null, description: '', isLater: false, day: '' })
     step.value = 'to'
   }
 
   return {
     step, draft, accounts, balances, chosenId, chosen, limits, destination, code, days, isDayRight, rooms, tooMuch,
-    owner, following, pay, startOver,
+    owner, payee, before, isRepeat, fillAccount, following, pay, startOver,
   }
 }
 
