@@ -24,7 +24,7 @@ describe('a batch of payouts', () => {
 
     const batch = await prepare(visitor, from)
     await status(visitor.page, 'awaiting_release')
-    await visitor.page.getByText('outra pessoa, gerente ou titular').waitFor()
+    await visitor.page.getByText('outra pessoa, gerente ou responsável').waitFor()
     expect(await visitor.page.getByRole('button', { name: 'Liberar' }).count()).toBe(0)
 
     const second = await Visitor.at('merchant')
@@ -49,7 +49,7 @@ async function hire({ page }: Visitor, name: string): Promise<Person> {
   await page.goto(new URL('/team/new', page.url()).href)
   await page.getByLabel('Nome').fill(name)
   await page.getByLabel('CPF').fill(document)
-  await page.getByRole('radio', { name: 'Gestão' }).check()
+  await page.getByRole('radio', { name: 'Gerente' }).check()
   await page.getByRole('button', { name: 'Adicionar pessoa' }).click()
   const made = page.getByRole('region', { name: `Senha provisória de ${name}` })
   await made.getByRole('button', { name: 'Mostrar' }).click()
@@ -79,6 +79,6 @@ async function firstLogIn(visitor: Visitor, person: Person, path: string): Promi
   await page.getByRole('heading', { name: 'Crie a sua senha' }).waitFor()
   await page.getByRole('textbox', { name: 'Nova senha', exact: true }).fill('quatro pinheiros na chuva')
   await page.getByRole('textbox', { name: 'Repita a nova senha' }).fill('quatro pinheiros na chuva')
-  await page.getByRole('button', { name: 'Guardar e entrar' }).click()
+  await page.getByRole('button', { name: 'Salvar e entrar' }).click()
   await page.getByRole('button', { name: 'Liberar', exact: true }).waitFor()
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import { describe, test } from 'vitest'
+import { withReason } from '../support/admin'
 import { Visitor, withBrowser } from '../support/browser'
 import { Caller } from '../support/people'
 import { money } from '../support/words'
@@ -52,10 +53,4 @@ async function compareNow(page: Page, record: string): Promise<void> {
     () => chief.call('GET', '/operations/reconciliation/differences?state=open'),
     (all: Json[]) => all.some((one) => one.record_id === record),
   )
-}
-
-async function withReason(page: Page, reason: string, verb: string): Promise<void> {
-  const dialog = page.getByRole('alertdialog')
-  await dialog.getByLabel('Motivo').fill(reason)
-  await dialog.getByRole('button', { name: verb, exact: true }).click()
 }

@@ -1,6 +1,7 @@
-import { describe, expect, inject, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { status } from '../support/banking'
 import { Visitor, withBrowser } from '../support/browser'
+import { places } from '../support/places'
 import { Sink } from '../support/sink'
 import { call, login, paidCharge, until } from '../support/world'
 
@@ -60,7 +61,7 @@ describe('a webhook', () => {
 })
 
 async function answerTo(key: string, method: string, path: string, body?: object): Promise<number> {
-  const answer = await fetch(`${inject('places').api}/api/v1${path}`, {
+  const answer = await fetch(`${places().api}/api/v1${path}`, {
     method,
     headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' },
     ...(body && { body: JSON.stringify(body) }),

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Locator, Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
+import { withReason } from '../support/admin'
 import { Visitor, withBrowser } from '../support/browser'
 import { Caller } from '../support/people'
 import { type Json, login, until } from '../support/world'
@@ -89,11 +90,4 @@ async function breakerOpenedAndClosed(page: Page): Promise<void> {
 
 async function restarts(row: Locator): Promise<number> {
   return Number(await row.getByRole('gridcell').nth(3).innerText())
-}
-
-/** Fills the dialog that asks why, and goes through with it. */
-async function withReason(page: Page, reason: string, verb: string): Promise<void> {
-  const dialog = page.getByRole('alertdialog')
-  await dialog.getByLabel('Motivo').fill(reason)
-  await dialog.getByRole('button', { name: verb, exact: true }).click()
 }

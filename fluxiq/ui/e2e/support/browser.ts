@@ -3,7 +3,8 @@ import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Browser, type BrowserContext, type Page, chromium } from 'playwright-core'
-import { afterAll, beforeAll, expect, inject, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
+import { places } from './places'
 import type { AppName, Person } from './platform'
 
 export interface Screen {
@@ -67,7 +68,7 @@ export class Visitor {
       if (task.result?.state === 'fail') await picture(page, `${number}: ${task.name} (${app})`)
       await context.close()
     })
-    return new Visitor(context, page, complaints, inject('places').apps[app])
+    return new Visitor(context, page, complaints, places().apps[app])
   }
 
   async go(path: string): Promise<void> {

@@ -1,5 +1,5 @@
 // People at the API without a browser: the same person elsewhere, or a colleague who is made first.
-import { inject } from 'vitest'
+import { places } from './places'
 import type { Person } from './platform'
 import type { Json } from './world'
 
@@ -16,13 +16,24 @@ export class Caller {
   }
 }
 
+/** Another owner beside this one, who has chosen a password of their own already. */
+export async function colleague(owner: Person, name: string): Promise<Person> {
+  const document = newCpf()
+  const by = await Caller.signedIn(owner)
+  const { password: once } = await by.call('POST', '/users', { document, name, role: 'owner' })
+  const newcomer = await Caller.signedIn({ document, password: once })
+  const password = 'quatro pinheiros na chuva'
+  await newcomer.call('POST', '/auth/password', { current_password: once, new_password: password })
+  return { document, password }
+}
+
 /** The session that a token is of. */
 export function sessionIn(token: string): string {
   return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()).sid
 }
 
 async function ask(method: string, path: string, token: string | null, body?: object): Promise<Json> {
-  const answer = await fetch(`${inject('places').api}/api/v1${path}`, {
+  const answer = await fetch(`${places().api}/api/v1${path}`, {
     method,
     headers: { 'Content-Type': 'application/json', ...(token && { Authorization: `Bearer ${token}` }) },
     ...(body && { body: JSON.stringify(body) }),

@@ -6,7 +6,7 @@ import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../../../..')
+export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../../../..')
 const START_MILLISECONDS_MAX = 90_000
 const STOP_MILLISECONDS_MAX = 60_000
 
@@ -33,19 +33,23 @@ export interface Places {
   simulator: string
   apps: Record<AppName, string>
   logins: Login[]
+  /** The platform's data directory. */
+  data: string
 }
 
 export class Platform {
   readonly folder = mkdtempSync(join(tmpdir(), 'fluxiq-e2e-'))
   private process: ChildProcess | undefined
 
+  /** What is said beside SETTINGS, as variables of the environment. */
+  constructor(private readonly settings: Record<string, string> = {}) {}
+
   /** Returns where everything is, once it is ready. */
   async start(): Promise<Places> {
     const log = openSync(this.log, 'a')
-    const own = resolve(ROOT, '.venv/bin/python')
-    this.process = spawn(process.env.PYTHON ?? (existsSync(own) ? own : 'python3'), ['run.py', 'up'], {
+    this.process = spawn(python(), ['run.py', 'up'], {
       cwd: ROOT,
-      env: { ...process.env, ...SETTINGS, FLUXIQ_DATA_DIR: join(this.folder, 'data') },
+      env: { ...process.env, ...SETTINGS, ...this.settings, FLUXIQ_DATA_DIR: this.data },
       stdio: ['ignore', log, log],
     })
     const deadline = Date.now() + START_MILLISECONDS_MAX
@@ -71,18 +75,27 @@ export class Platform {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
+  private get data(): string {
+    return join(this.folder, 'data')
+  }
+
   private get log(): string {
     return join(this.folder, 'platform.log')
   }
 
   private look(): Places | undefined {
-    const data = join(this.folder, 'data')
-    const [addresses, logins] = [join(data, 'run/platform.json'), join(data, 'secrets/demo.json')]
+    const [addresses, logins] = [join(this.data, 'run/platform.json'), join(this.data, 'secrets/demo.json')]
     if (!existsSync(addresses) || !existsSync(logins)) return undefined
     const { api, simulator, apps } = JSON.parse(readFileSync(addresses, 'utf8'))
     const found: Login[] = JSON.parse(readFileSync(logins, 'utf8'))
-    return found.length === 2 ? { api, simulator, apps, logins: found } : undefined
+    return found.length === 2 ? { api, simulator, apps, logins: found, data: this.data } : undefined
   }
+}
+
+/** The Python that the platform runs with. */
+export function python(): string {
+  const own = resolve(ROOT, '.venv/bin/python')
+  return process.env.PYTHON ?? (existsSync(own) ? own : 'python3')
 }
 
 const SETTINGS = {

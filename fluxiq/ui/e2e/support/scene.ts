@@ -1,4 +1,5 @@
 // A platform that has been lived in for a minute, so that pages have something to show.
+import { Caller } from './people'
 import { type Json, call, login, paidCharge, payout, until } from './world'
 
 export interface Scene {
@@ -16,6 +17,9 @@ const KEYS = ['confirmed', 'confirmed', 'rejected-ac03', 'returned', 'slow']
 
 export async function playScene(): Promise<Scene> {
   const who = login()
+  const chief = await Caller.signedIn(who.chief)
+  const fee = { fixed: 10, basis_points: 99, maximum: 5_00, reason: 'Contrato 17' }
+  await chief.call('PUT', `/institution/merchants/${who.merchant_id}/fees`, fee)
   const webhook = await call('POST', '/webhooks', { url: 'http://127.0.0.1:9/webhooks' })
   const charge = await paidCharge(450_00)
   for (const amount of [12_90, 89_00, 1_250_00]) await paidCharge(amount)

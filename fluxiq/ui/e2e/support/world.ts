@@ -1,11 +1,11 @@
 // What happens beside the browser: money that comes and goes, as a merchant's program would have it.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { inject } from 'vitest'
+import { places } from './places'
 import type { Login } from './platform'
 
 export function login(index = 0): Login {
-  return inject('places').logins[index]!
+  return places().logins[index]!
 }
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- answers are read by tests that know them
@@ -13,7 +13,7 @@ export type Json = any
 
 /** One call of the API with a demo merchant's key. Throws what it refused. */
 export async function call(method: string, path: string, body?: object, who: Login = login()): Promise<Json> {
-  const answer = await fetch(`${inject('places').api}/api/v1${path}`, {
+  const answer = await fetch(`${places().api}/api/v1${path}`, {
     method,
     headers: {
       Authorization: `Bearer ${who.api_key}`,
@@ -29,7 +29,7 @@ export async function call(method: string, path: string, body?: object, who: Log
 
 /** Somebody outside pays a code. */
 export async function pay(brCode: string, who: Login = login(), amount?: number): Promise<void> {
-  const answer = await fetch(`${inject('places').simulator}/pay`, {
+  const answer = await fetch(`${places().simulator}/pay`, {
     method: 'POST',
     body: JSON.stringify({ ispb: who.ispb, br_code: brCode, ...(amount && { amount }) }),
   })
@@ -39,7 +39,7 @@ export async function pay(brCode: string, who: Login = login(), amount?: number)
 /** From now on the provider's statement says another amount of what has this end-to-end id; null: the truth again. */
 export async function falsifyStatement(endToEndId: string, amount: number | null, who: Login = login()): Promise<void> {
   const falsehood = { ispb: who.ispb, id: endToEndId, fault: amount === null ? 'none' : 'amount', amount: amount ?? 1 }
-  const answer = await fetch(`${inject('places').simulator}/statement-faults`, { method: 'POST', body: JSON.stringify(falsehood) })
+  const answer = await fetch(`${places().simulator}/statement-faults`, { method: 'POST', body: JSON.stringify(falsehood) })
   if (!answer.ok) throw new Error(`the simulator: ${answer.status} ${await answer.text()}`)
 }
 
