@@ -7,9 +7,6 @@ import type { UserConfig } from 'vite'
 const UNUSED = {
   __VUE_OPTIONS_API__: false,
   __VUE_PROD_DEVTOOLS__: false,
-  __VUE_I18N_FULL_INSTALL__: false,
-  __VUE_I18N_LEGACY_API__: false,
-  __INTLIFY_PROD_DEVTOOLS__: false,
 }
 
 /**

@@ -15,7 +15,7 @@ export const recordNavigation: NavigationGroup[] = [
       { to: '/in-doubt', title: { 'pt-BR': 'Desfechos desconhecidos', en: 'Unknown outcomes' }, icon: 'help-circle', permission: 'operations:read' },
       { to: '/refunds', title: { 'pt-BR': 'Devoluções', en: 'Refunds' }, icon: 'undo', permission: READ },
       { to: '/med', title: { 'pt-BR': 'Relatos de fraude', en: 'Fraud reports' }, icon: 'shield-alert', permission: 'pix:read' },
-      { to: '/contests', title: { 'pt-BR': 'Contestações', en: 'Contests' }, icon: 'alert-circle', permission: 'pix:read' },
+      { to: '/contests', title: { 'pt-BR': 'Contestações', en: 'Disputes' }, icon: 'alert-circle', permission: 'pix:read' },
     ],
   },
   {

@@ -2,7 +2,7 @@ import type { NavigationGroup } from '@fluxiq/kit'
 
 export const navigation: NavigationGroup[] = [
   {
-    title: { 'pt-BR': 'Dia a dia', en: 'Every day' },
+    title: { 'pt-BR': 'Dia a dia', en: 'Everyday' },
     items: [
       { to: '/', title: { 'pt-BR': 'Início', en: 'Home' }, icon: 'home', permission: 'accounts:read' },
       { to: '/statement', title: { 'pt-BR': 'Extrato', en: 'Statement' }, icon: 'file-text', permission: 'accounts:read' },
@@ -12,7 +12,7 @@ export const navigation: NavigationGroup[] = [
     ],
   },
   {
-    title: { 'pt-BR': 'Movimentos', en: 'Movements' },
+    title: { 'pt-BR': 'Movimentos', en: 'Activity' },
     items: [
       { to: '/charges', title: { 'pt-BR': 'Cobranças', en: 'Charges' }, icon: 'receipt', permission: 'pix:read' },
       { to: '/payouts', title: { 'pt-BR': 'Pagamentos', en: 'Payments' }, icon: 'arrow-up-right', permission: 'pix:read' },

@@ -15,7 +15,7 @@ export const developerRoutes: RouteRecordRaw[] = [
   page('/requests', 'Registro de chamadas', 'Request log', () => import('./pages/developers/requests/Requests.vue'), 'requests:read'),
 
   page('/team', 'Equipe', 'Team', () => import('./pages/team/Team.vue'), 'users:read'),
-  page('/team/new', 'Adicionar pessoa', 'Add a person', () => import('./pages/team/NewPerson.vue'), 'users:write'),
+  page('/team/new', 'Adicionar pessoa', 'Add person', () => import('./pages/team/NewPerson.vue'), 'users:write'),
   page('/audit', 'Auditoria', 'Audit', () => import('./pages/team/Audit.vue'), 'audit:read'),
   page('/products', 'Produtos', 'Products', () => import('./pages/team/Products.vue'), 'accounts:read'),
 ]

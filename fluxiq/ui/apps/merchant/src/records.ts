@@ -4,6 +4,8 @@ type Schemas = components['schemas']
 
 export type Account = Schemas['Account']
 export type Charge = Schemas['Charge']
+export type Fees = Schemas['Fees']
+export type FeeTotals = Schemas['FeeTotals']
 export type Merchant = Schemas['Merchant']
 export type Payer = Schemas['Payer']
 export type PaymentStatistics = Schemas['PaymentStatistics']

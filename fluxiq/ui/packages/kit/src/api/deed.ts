@@ -90,7 +90,7 @@ export function useDeed<T, I = void>(options: DeedOptions<I, T>): Deed<I, T> {
 }
 
 /** 122 random bits; also where the page is not of a secure context, which has no `randomUUID`. */
-export function newIdempotencyKey(): string {
+function newIdempotencyKey(): string {
   if (typeof crypto.randomUUID === 'function') return crypto.randomUUID()
   const bytes = crypto.getRandomValues(new Uint8Array(16))
   return Array.from(bytes, (one) => one.toString(16).padStart(2, '0')).join('')

@@ -23,6 +23,11 @@ describe('line', () => {
     expect(span(null, null)).toEqual([0, 1])
   })
 
+  it('writes seconds where minutes would all be the same', () => {
+    const start = 1_795_780_800
+    expect(timeLabels([start, start + 15], 'pt-BR').join()).toMatch(/^\d\d:\d\d:00,\d\d:\d\d:15$/)
+  })
+
   it('writes hours within a day, and days beyond', () => {
     const start = 1_795_780_800
     expect(timeLabels([start, start + 3600], 'pt-BR').join()).toMatch(/^\d\d:\d\d,\d\d:\d\d$/)
@@ -53,8 +58,21 @@ describe('shapes', () => {
 describe('units', () => {
   it('says a value whole, and short at an axis', () => {
     expect(inUnit(123_456, 'money').replace(/\s/g, ' ')).toBe('R$ 1.234,56')
-    expect(onAxis(1_234_567, 'money', 'pt-BR').replace(/\s/g, ' ')).toBe('R$ 12,3 mil')
+    expect(onAxis(1_234_567, 'count', 'pt-BR').replace(/\s/g, ' ')).toBe('1,2 mi')
     expect(inUnit(0.0123, 'seconds')).toBe('12 ms')
+  })
+
+  it.each([
+    ['pt-BR', 20_000_000, 'R$ 200 mil'],
+    ['pt-BR', 1_234_567, 'R$ 12,3 mil'],
+    ['pt-BR', 50, 'R$ 0,5'],
+    ['pt-BR', 0, 'R$ 0'],
+    ['pt-BR', -150_000, '-R$ 1,5 mil'],
+    ['en', 20_000_000, 'R$200K'],
+    ['en', 1_234_567, 'R$12.3K'],
+    ['en', 0, 'R$0'],
+  ])('writes money at an axis as %s has it: %s is %s', (locale, centavos, written) => {
+    expect(onAxis(centavos, 'money', locale).replace(/\s/g, ' ')).toBe(written)
   })
 
   it('has a dash for what is not known', () => {

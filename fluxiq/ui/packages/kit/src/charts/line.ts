@@ -30,7 +30,7 @@ export function optionsOf(series: readonly LineSeries[], look: Look): uPlot.Opti
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
     scales: { y: { range: (_plot, low, high) => span(low, high) } },
     axes: [
-      { ...axis, grid: { show: false }, space: 70, size: 32, values: (_plot, splits) => timeLabels(splits, look.locale) },
+      { ...axis, grid: { show: false }, space: 70, size: 32, incrs: TIME_STEPS, values: (_plot, splits) => timeLabels(splits, look.locale) },
       { ...axis, size: look.unit === 'money' ? 88 : 60, gap: 8, values: (_plot, splits) => splits.map((value) => onAxis(value, look.unit, look.locale)) },
     ],
     series: [{}, ...series.map((one, place) => lineOf(one, colour(toneOf(place, one.tone)), series.length === 1))],
@@ -58,11 +58,27 @@ export function span(low: number | null, high: number | null): [number, number] 
   return [bottom * ROOM_ABOVE, top * ROOM_ABOVE]
 }
 
+const MINUTE_SECONDS = 60
+const HOUR_SECONDS = 3600
 const DAY_SECONDS = 86_400
 
-/** Hours within a day or two, days beyond. */
+/** From one label to the next. Not below a second: two of the same would stand side by side. */
+const TIME_STEPS = [
+  ...[1, 5, 10, 15, 30],
+  ...[1, 5, 10, 15, 30].map((minutes) => minutes * MINUTE_SECONDS),
+  ...[1, 2, 3, 6, 12].map((hours) => hours * HOUR_SECONDS),
+  ...[1, 2, 5, 7, 14, 30, 60, 90, 365].map((days) => days * DAY_SECONDS),
+]
+
+const DAYS: Intl.DateTimeFormatOptions = { day: '2-digit', month: '2-digit' }
+const MINUTES: Intl.DateTimeFormatOptions = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }
+const SECONDS: Intl.DateTimeFormatOptions = { ...MINUTES, second: '2-digit' }
+
+/** Hours within a day or two, days beyond; seconds where two labels would say the same minute. */
 export function timeLabels(splits: readonly number[], locale: string): string[] {
-  const isLong = (splits.at(-1) ?? 0) - (splits[0] ?? 0) > 2 * DAY_SECONDS
-  const format = new Intl.DateTimeFormat(locale, isLong ? { day: '2-digit', month: '2-digit' } : { hour: '2-digit', minute: '2-digit' })
+  const [first = 0, second = Infinity] = splits
+  const isLong = (splits.at(-1) ?? 0) - first > 2 * DAY_SECONDS
+  const isShort = second - first < MINUTE_SECONDS
+  const format = new Intl.DateTimeFormat(locale, isLong ? DAYS : isShort ? SECONDS : MINUTES)
   return splits.map((split) => format.format(split * 1000))
 }

@@ -8,12 +8,13 @@ export function inUnit(value: number | null | undefined, unit: Unit): string {
   return { money, count, seconds: secondsText, percent }[unit](value)
 }
 
-/** What stands at an axis has little room: 'R$ 12 mil' of 1234567 centavos. */
+/** What stands at an axis has little room: of 1234567 centavos 'R$ 12,3 mil', in English 'R$12.3K', as `money` spaces both. */
 export function onAxis(value: number, unit: Unit, locale: string): string {
   if (unit === 'seconds') return secondsText(value)
   if (unit === 'percent') return percent(value)
-  const short = new Intl.NumberFormat(locale, { notation: 'compact', maximumFractionDigits: 1 })
-  return unit === 'money' ? `R$ ${short.format(value / 100)}` : short.format(value)
+  const short = { notation: 'compact', minimumFractionDigits: 0, maximumFractionDigits: 1 } as const
+  if (unit === 'count') return new Intl.NumberFormat(locale, short).format(value)
+  return new Intl.NumberFormat(locale, { ...short, style: 'currency', currency: 'BRL' }).format(value / 100)
 }
 
 /** Latencies are below a second most of the time. */

@@ -77,7 +77,7 @@ describe('KConfirm', () => {
   it('is not confirmed twice, nor left, while the deed runs', async () => {
     const { confirm, submit, press } = await open({ busy: true })
     await submit()
-    await press('Cancelar')
+    await press('Voltar')
     document.body.querySelector('[role=alertdialog]')?.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true, cancelable: true }))
     await nextTick()
     expect(confirm.emitted('confirm')).toBeUndefined()
@@ -94,7 +94,7 @@ describe('KConfirm', () => {
   it('begins with empty boxes when it is asked again', async () => {
     const { confirm, write, press, one } = await open({ needsReason: true })
     await write('textarea', 'de antes')
-    await press('Cancelar')
+    await press('Voltar')
     expect(confirm.props('open')).toBe(false)
     await confirm.setProps({ open: true })
     await nextTick()

@@ -38,7 +38,7 @@ type Enumerated = {
 /** In words that a person uses. What is not here is shown as it came. */
 const STATUSES = {
   charge: {
-    pending: waits('Aguardando', 'Waiting'),
+    pending: waits('Aguardando', 'Pending'),
     paid: good('Paga', 'Paid'),
     expired: look('muted', 'clock', 'Expirada', 'Expired'),
     cancelled: over('Cancelada', 'Cancelled'),
@@ -46,21 +46,21 @@ const STATUSES = {
   },
   payout: {
     scheduled: look('info', 'calendar', 'Agendado', 'Scheduled'),
-    processing: underWay('Em andamento', 'Under way'),
+    processing: underWay('Em andamento', 'In progress'),
     confirmed: good('Confirmado', 'Confirmed'),
-    failed: bad('Não realizado', 'Not made'),
+    failed: bad('Não realizado', 'Failed'),
     returned: look('warn', 'undo', 'Devolvido', 'Returned'),
     cancelled: CANCELLED,
   },
   refund: {
-    processing: underWay('Em andamento', 'Under way'),
+    processing: underWay('Em andamento', 'In progress'),
     completed: good('Concluída', 'Completed'),
     failed: FAILED,
   },
   transfer: {
-    pending: look('warn', 'user-check', 'Aguarda aprovação', 'Awaits approval'),
+    pending: look('warn', 'user-check', 'Aguarda aprovação', 'Awaiting approval'),
     completed: good('Concluída', 'Completed'),
-    failed: bad('Não realizada', 'Not made'),
+    failed: bad('Não realizada', 'Failed'),
   },
   receipt: {
     credited: good('Recebido', 'Received'),
@@ -74,7 +74,7 @@ const STATUSES = {
   delivery: {
     pending: waits('Na fila', 'Queued'),
     delivered: good('Entregue', 'Delivered'),
-    failed: bad('Desistimos', 'Given up'),
+    failed: bad('Desistimos', 'Gave up'),
   },
   process: {
     starting: underWay('Iniciando', 'Starting'),
@@ -86,7 +86,7 @@ const STATUSES = {
     done: over('Encerrado', 'Done'),
   },
   batch: {
-    awaiting_release: look('warn', 'user-check', 'Aguarda liberação', 'Awaits release'),
+    awaiting_release: look('warn', 'user-check', 'Aguarda liberação', 'Awaiting release'),
     releasing: underWay('Liberando', 'Releasing'),
     released: good('Liberado', 'Released'),
     rejected: bad('Recusado', 'Rejected'),
@@ -112,8 +112,8 @@ const STATUSES = {
     unconfigured: over('Não configurado', 'Not configured'),
   },
   endpoint: {
-    enabled: good('Ligado', 'Enabled'),
-    disabled: look('warn', 'pause', 'Desligado', 'Disabled'),
+    enabled: good('Ativo', 'Enabled'),
+    disabled: look('warn', 'pause', 'Desativado', 'Disabled'),
     deleted: over('Removido', 'Removed'),
   },
   person: {
@@ -129,7 +129,7 @@ const STATUSES = {
     removed: over('Removida', 'Removed'),
   },
   approval: {
-    proposed: look('warn', 'user-check', 'Aguarda outra pessoa', 'Awaits another person'),
+    proposed: look('warn', 'user-check', 'Aguarda outra pessoa', 'Awaiting another person'),
     approved: good('Aprovado', 'Approved'),
     rejected: bad('Recusado', 'Rejected'),
     expired: look('muted', 'clock', 'Expirado', 'Expired'),
@@ -137,20 +137,20 @@ const STATUSES = {
   med: {
     open: wants('Aberta', 'Open'),
     acknowledged: waits('Recebida', 'Acknowledged'),
-    agreed: good('Procedente', 'Agreed'),
-    disagreed: look('muted', 'x-circle', 'Improcedente', 'Disagreed'),
+    agreed: good('Procedente', 'Upheld'),
+    disagreed: look('muted', 'x-circle', 'Improcedente', 'Dismissed'),
     closed: good('Encerrada', 'Closed'),
     cancelled: over('Cancelada', 'Cancelled'),
     return_failed: bad('Devolução falhou', 'Return failed'),
   },
   contest: {
-    reporting: underWay('A caminho', 'On its way'),
+    reporting: underWay('A caminho', 'Sending'),
     reported: waits('Com o banco', 'With the bank'),
-    acknowledged: waits('Em análise', 'Under analysis'),
+    acknowledged: waits('Em análise', 'Under review'),
     accepted: good('Aceita', 'Accepted'),
     rejected: bad('Não aceita', 'Not accepted'),
-    cancelled: over('Retirada', 'Taken back'),
-    refused: bad('Não pôde seguir', 'Could not go on'),
+    cancelled: over('Retirada', 'Cancelled'),
+    refused: bad('Não pôde seguir', 'Could not proceed'),
   },
   letter: {
     dead: bad('Parada', 'Dead'),
@@ -164,7 +164,7 @@ const STATUSES = {
     resolved: good('Decidida', 'Resolved'),
   },
   run: {
-    under_way: underWay('Em andamento', 'Under way'),
+    under_way: underWay('Em andamento', 'In progress'),
     done: COMPLETED,
     abandoned: over('Abandonada', 'Abandoned'),
   },

@@ -26,7 +26,7 @@ export function useFilters<Values extends FilterValues>(defaults: Values) {
   return { values, page, isFiltered, reset }
 }
 
-export function filtersOf<Values extends FilterValues>(query: LocationQuery, defaults: Values): Values {
+function filtersOf<Values extends FilterValues>(query: LocationQuery, defaults: Values): Values {
   const entries = Object.entries(defaults).map(([key, standard]) => {
     const given = query[key]
     return [key, (Array.isArray(given) ? given[0] : given) ?? standard]
@@ -34,7 +34,7 @@ export function filtersOf<Values extends FilterValues>(query: LocationQuery, def
   return Object.fromEntries(entries) as Values
 }
 
-export function queryWith(query: LocationQuery, defaults: FilterValues, wanted: FilterValues): LocationQueryRaw {
+function queryWith(query: LocationQuery, defaults: FilterValues, wanted: FilterValues): LocationQueryRaw {
   const kept: LocationQueryRaw = { ...query, page: undefined }
   for (const [key, standard] of Object.entries(defaults)) {
     kept[key] = wanted[key] === standard ? undefined : wanted[key]

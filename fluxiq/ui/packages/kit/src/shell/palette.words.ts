@@ -14,9 +14,9 @@ export const paletteWords = defineWords({
     title: 'Go to…',
     placeholder: 'Page or action',
     action: 'Action',
-    nothing: 'Nothing found for “{asked}”.',
-    dark: 'Use the dark appearance',
-    light: 'Use the light appearance',
+    nothing: 'No results for “{asked}”.',
+    dark: 'Switch to dark mode',
+    light: 'Switch to light mode',
     signOut: 'Sign out',
   },
 })

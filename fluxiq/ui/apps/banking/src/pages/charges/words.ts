@@ -3,7 +3,7 @@ import { defineWords } from '@fluxiq/kit'
 export const chargesWords = defineWords({
   'pt-BR': {
     title: 'Cobranças',
-    lead: 'Cada QR Code que você gerou, e o que foi feito dele.',
+    lead: 'Cada QR Code que você gerou, e a situação dele.',
     new: 'Nova cobrança',
     status: 'Situação',
     from: 'De',
@@ -14,11 +14,10 @@ export const chargesWords = defineWords({
     noText: 'Sem descrição',
     empty: 'Nenhuma cobrança ainda',
     emptyText: 'Gere um QR Code e receba na hora.',
-    emptyFilter: 'Nada com esses filtros',
   },
   en: {
     title: 'Charges',
-    lead: 'Every QR code that you have made, and what became of it.',
+    lead: 'Every QR code you created, and its status.',
     new: 'New charge',
     status: 'Status',
     from: 'From',
@@ -28,7 +27,6 @@ export const chargesWords = defineWords({
     amount: 'Amount',
     noText: 'No description',
     empty: 'No charges yet',
-    emptyText: 'Make a QR code, and be paid at once.',
-    emptyFilter: 'Nothing with these filters',
+    emptyText: 'Create a QR code and get paid instantly.',
   },
 })

@@ -70,7 +70,7 @@ describe('a new batch', () => {
     await settled()
     await form.trigger('submit')
     await settled()
-    expect(page.text()).toContain('Não sabemos ainda se o lote foi gravado')
+    expect(page.text()).toContain('Não sabemos ainda se o lote foi salvo')
     const keys = api.asked.filter((one) => one.method === 'POST').map((one) => one.headers.get('Idempotency-Key'))
     expect(keys).toHaveLength(2)
     expect(new Set(keys).size).toBe(1)

@@ -14,13 +14,13 @@ export const payerWords = defineWords({
   },
   en: {
     title: 'Payers',
-    lead: 'Who has paid you, the latest first. Of their documents a part is shown.',
+    lead: 'Who has paid you, most recent first. Documents are partly hidden.',
     name: 'Name',
     payments: 'Payments',
-    amount: 'Received in all',
+    amount: 'Total received',
     last: 'Last payment',
-    noName: 'No name given',
+    noName: 'No name provided',
     empty: 'Nobody has paid yet',
-    emptyText: 'When the first Pix arrives, who paid it appears here.',
+    emptyText: 'When your first Pix arrives, the payer appears here.',
   },
 })

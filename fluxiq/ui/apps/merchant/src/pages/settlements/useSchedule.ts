@@ -26,12 +26,18 @@ async function readSchedule(): Promise<Scheduled> {
   }
 }
 
+const OWN = ['settled', 'nothing_to_settle', 'awaiting_approval', 'under_way'] as const
+
+function isOwn(outcome: string): outcome is (typeof OWN)[number] {
+  return (OWN as readonly string[]).includes(outcome)
+}
+
 /** How the last settlement ended; a code of the API is said as the same refusal is elsewhere. */
 export function useOutcomeWords() {
   const { t } = useWords(settlementWords)
   return {
     outcomeOf(outcome: string): string {
-      if (outcome === 'settled' || outcome === 'nothing_to_settle') return t(`outcome_${outcome}`)
+      if (isOwn(outcome)) return t(`outcome_${outcome}`)
       return t('outcome_refused', { why: failureText(new ApiFailure({ status: 422, code: outcome, message: outcome })) })
     },
   }

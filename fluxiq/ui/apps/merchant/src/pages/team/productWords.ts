@@ -3,7 +3,7 @@ import { defineWords } from '@fluxiq/kit'
 export const productWords = defineWords({
   'pt-BR': {
     title: 'Produtos',
-    lead: 'O que uma conta da sua empresa pode ser. Tarifas, quem informa é a sua instituição.',
+    lead: 'Os tipos de conta que a sua empresa pode ter.',
     empty: 'Nenhum produto',
     name: {
       prod_pix_merchant: 'Conta Pix de estabelecimento',
@@ -17,16 +17,16 @@ export const productWords = defineWords({
   },
   en: {
     title: 'Products',
-    lead: 'What an account of your company can be. Of fees, your institution tells you.',
+    lead: 'The types of account your company can have.',
     empty: 'No products',
     name: {
       prod_pix_merchant: 'Pix merchant account',
       prod_pix_settlement: 'Pix settlement account',
     },
     text: {
-      prod_pix_merchant: 'Receives Pix by a key of its own, pays by Pix, and takes part in transfers.',
-      prod_pix_settlement: 'Collects money by transfers and pays it out by Pix; nobody pays into it from outside.',
+      prod_pix_merchant: 'Receives Pix with its own key, pays by Pix and makes transfers.',
+      prod_pix_settlement: 'Collects money by transfer and pays by Pix; nobody pays into it from outside.',
     },
-    accounts: 'See the accounts',
+    accounts: 'View accounts',
   },
 })

@@ -8,7 +8,7 @@ export const ROLES: readonly Role[] = ['owner', 'manager', 'operator']
 /** What people of a merchant may: as the API's table of roles, which a test compares. */
 export const GRANTS: Record<Role, readonly string[]> = {
   owner: ['*'],
-  manager: ['accounts:*', 'pix:*', 'payout_batches:*', 'transfers:*', 'merchants:read', 'live_data:read'],
+  manager: ['accounts:*', 'pix:*', 'payout_batches:*', 'transfers:*', 'merchants:read', 'fees:read', 'live_data:read'],
   operator: ['accounts:read', 'pix:read', 'pix:write', 'transfers:read', 'transfers:write', 'merchants:read', 'live_data:read'],
 }
 

@@ -28,6 +28,7 @@ const ICONS: readonly [string, IconName][] = [
   ['pix.contest.', 'shield-alert'],
   ['transfer.', 'arrow-left-right'],
   ['account.', 'wallet'],
+  ['merchant.fee_changed', 'receipt'],
   ['webhook.', 'webhook'],
 ]
 

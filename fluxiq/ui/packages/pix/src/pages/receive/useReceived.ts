@@ -28,7 +28,7 @@ export function useReceived() {
 }
 
 /** Centavos that were, or are just being, given back: a refund that failed took nothing. */
-export function takenBy(refunds: readonly Pick<Refund, 'status' | 'amount'>[]): number {
+function takenBy(refunds: readonly Pick<Refund, 'status' | 'amount'>[]): number {
   return refunds.reduce((sum, one) => sum + (one.status === 'failed' ? 0 : one.amount), 0)
 }
 

@@ -51,6 +51,7 @@ describe('approvals', () => {
     fakeApi({ 'GET /api/v1/operations/approvals': listed(PROPOSED) })
     page = await mountPage(Approvals, { claims: { ...CLAIMS, permissions: ['operations:read'] } })
     expect(page.text()).toContain('sealing_rotate')
+    expect(page.text()).toContain('Trocar a chave dos dados')
     expect(button('Aprovar e fazer agora')).toEqual([])
     expect(button('Recusar')).toEqual([])
   })

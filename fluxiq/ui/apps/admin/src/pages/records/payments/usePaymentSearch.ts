@@ -1,4 +1,4 @@
-import { answerOf, api, parseMoney, statusLook, useFilters, useRead, useWords } from '@fluxiq/kit'
+import { answerOf, api, money, parseMoney, statusLook, useFilters, useRead, useWords } from '@fluxiq/kit'
 import { computed } from 'vue'
 import { endOf, given, PER_PAGE, startOf } from '../shared/paging'
 import { KINDS, statusKind, type PaymentKind } from '../shared/records'
@@ -57,8 +57,8 @@ export function usePaymentSearch() {
       { kind: 'select' as const, key: 'kind', label: shared('kind'), options: kinds.value },
       ...(statuses.value.length > 0 ? [{ kind: 'select' as const, key: 'status', label: shared('status'), options: statuses.value }] : []),
       { kind: 'select' as const, key: 'merchant_id', label: shared('merchant'), options: merchants.value },
-      { kind: 'search' as const, key: 'min', label: t('min'), placeholder: '0,00' },
-      { kind: 'search' as const, key: 'max', label: t('max'), placeholder: '0,00' },
+      { kind: 'search' as const, key: 'min', label: t('min'), placeholder: money(0) },
+      { kind: 'search' as const, key: 'max', label: t('max'), placeholder: money(0) },
       { kind: 'date' as const, key: 'from', label: shared('from') },
       { kind: 'date' as const, key: 'to', label: shared('to') },
     ]

@@ -11,6 +11,7 @@ export const SCOPES = [
   { about: 'accounts', may: ['read', 'write'] },
   { about: 'transfers', may: ['read', 'write', 'approve'] },
   { about: 'payout_batches', may: ['release'] },
+  { about: 'fees', may: ['read'] },
   { about: 'webhooks', may: ['read', 'write'] },
   { about: 'merchants', may: ['read'] },
   { about: 'users', may: ['read', 'write'] },
@@ -25,7 +26,7 @@ export const ALL_SCOPES: readonly Scope[] = SCOPES.flatMap(({ about, may }) => m
 /** What shops ask for most: charge, pay, refund, and see that it arrived. */
 const SHOP: readonly Scope[] = ['pix:read', 'pix:write', 'accounts:read', 'transfers:read']
 
-const READ_ONLY: readonly Scope[] = ['pix:read', 'accounts:read', 'transfers:read', 'merchants:read', 'live_data:read']
+const READ_ONLY: readonly Scope[] = ['pix:read', 'accounts:read', 'transfers:read', 'fees:read', 'merchants:read', 'live_data:read']
 
 /** Two people decide where two are wanted: a key that decides too is worth a second look. */
 const WEIGHTY: ReadonlySet<Scope> = new Set(['api_keys:write', 'users:write', 'transfers:approve', 'payout_batches:release'])

@@ -8,6 +8,7 @@ export const EVENT_GROUPS = [
   { name: 'pix.contest', types: ['reported', 'accepted', 'refused', 'rejected', 'cancelled'] },
   { name: 'transfer', types: ['completed', 'failed'] },
   { name: 'account', types: ['created', 'updated', 'blocked', 'limits_changed'] },
+  { name: 'merchant', types: ['fee_changed'] },
   { name: 'webhook', types: ['disabled'] },
 ] as const
 
