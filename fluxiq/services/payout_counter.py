@@ -120,7 +120,7 @@ def _recipient(
     ispb: str, payee: _Payee, owners: Mapping[str, Owner]
 ) -> Recipient | Refused | Unavailable:
     if isinstance(payee, Recipient):
-        return _same_institution("account.ispb") if payee.ispb == ispb else payee
+        return _same_institution("recipient.account.ispb") if payee.ispb == ispb else payee
 
     kind, key = payee
     found = owners[key]
@@ -129,7 +129,7 @@ def _recipient(
     if found is None:
         return Refused("pix_key_not_found", "nobody has this PIX key", field="recipient.pix_key")
     if found.ispb == ispb:
-        return _same_institution("pix_key")
+        return _same_institution("recipient.pix_key")
     return msgspec.structs.replace(found, pix_key=key, pix_key_type=kind.value)
 
 
@@ -137,7 +137,7 @@ def _same_institution(field: str) -> Refused:
     return Refused(
         "same_institution",
         "the recipient is a customer of this institution: use a transfer (AG12)",
-        field=f"recipient.{field}",
+        field=field,
     )
 
 

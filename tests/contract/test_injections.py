@@ -40,6 +40,9 @@ INJECTIONS: Final = {
 }
 NEVER_RAW: Final = [one for one in INJECTIONS.values() if not one.isprintable()]
 
+# A batch is accepted whatever its lines are; test_payout_accounts says that these are refused.
+ANSWERED_BY_LINE: Final = {"payouts"}
+
 # What is digits in another alphabet is no digit of ours.
 ARABIC_INDIC: Final = {ord("0") + digit: 0x0660 + digit for digit in range(10)}
 FULL_WIDTH: Final = {ord("0") + digit: 0xFF10 + digit for digit in range(10)}
@@ -177,7 +180,7 @@ def test_a_text_in_a_body_is_stored_as_it_is_or_refused(
     [
         pytest.param(*one, id=f"{one[0].name}-{'.'.join(one[1])}")
         for one in bodies()
-        if one[1][-1] in IDENTIFIERS
+        if one[1][-1] in IDENTIFIERS and one[1][0] not in ANSWERED_BY_LINE
     ],
 )
 @pytest.mark.parametrize("alphabet", [ARABIC_INDIC, FULL_WIDTH], ids=["arabic", "full-width"])

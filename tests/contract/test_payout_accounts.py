@@ -14,6 +14,8 @@ from tests.support.api_twin import World
 
 PAYOUTS = "/api/v1/pix/payouts"
 KEY = "somebody@example.com"
+ARABIC_INDIC_ZERO, ARABIC_INDIC_FIVE = "\u0660", "\u0665"
+FULL_WIDTH_ZERO, FULL_WIDTH_FIVE = "\uff10", "\uff15"
 ACCOUNT: dict[str, Any] = {
     "ispb": "60701190",
     "branch": "0123",
@@ -88,11 +90,15 @@ async def test_a_branch_may_be_missing(recipient: dict[str, Any]) -> None:
     ("recipient", "code", "field"),
     [
         (account(ispb="1234567"), "invalid_recipient_account", "ispb"),
+        (account(ispb="6070119" + ARABIC_INDIC_ZERO), "invalid_recipient_account", "ispb"),
+        (account(ispb="6070119" + FULL_WIDTH_ZERO), "invalid_recipient_account", "ispb"),
         (account(branch="123-4"), "invalid_recipient_account", "branch"),
         (account(number="12 34 x y_"), "invalid_recipient_account", "number"),
         (account(number="1" * 21), "invalid_recipient_account", "number"),
         (held_by(name="   "), "invalid_recipient_account", "holder.name"),
         (held_by(document="52998224724"), "invalid_document", "holder.document"),
+        (held_by(document="5299822472" + ARABIC_INDIC_FIVE), "invalid_document", "holder.document"),
+        (held_by(document="5299822472" + FULL_WIDTH_FIVE), "invalid_document", "holder.document"),
         (account(type="CHECKING"), "validation_failed", "type"),
         (account(kind="CACC"), "validation_failed", "kind"),
         (without("number"), "validation_failed", "number"),
