@@ -32,9 +32,9 @@ describe('money comes in', () => {
     let loads = 0
     page.on('load', () => (loads += 1))
 
-    await paidCharge(17_31)
+    const { net_amount: kept } = await paidCharge(17_31)
 
-    await page.getByText(money(before + 17_31)).first().waitFor()
+    await page.getByText(money(before + kept)).first().waitFor()
     await page.getByText(`+${money(17_31)}`).first().waitFor()
     expect(loads).toBe(0)
     await visitor.leave()
