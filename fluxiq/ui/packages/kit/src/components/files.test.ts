@@ -1,7 +1,17 @@
 import { mount } from '@vue/test-utils'
 import { describe, expect, it } from 'vitest'
-import { fits } from './files'
+import { fits, sizeText } from './files'
 import KFileInput from './KFileInput.vue'
+
+describe('the size of a file', () => {
+  it.each([
+    [999, '999 B'],
+    [45_300, '45 kB'],
+    [1_480_000, '1,5 MB'],
+  ])('is written as people read it: %d', (bytes, text) => {
+    expect(sizeText(bytes)).toBe(text)
+  })
+})
 
 describe('fits', () => {
   const csv = { name: 'Lote.CSV', type: 'text/csv' }

@@ -1,3 +1,5 @@
+import { decimal } from '../format/numbers'
+
 /** Whether a file is of one of the kinds of an `accept` list: '.csv,text/csv,image/*'. */
 export function fits(file: { name: string; type: string }, accept: string | undefined): boolean {
   if (!accept) return true
@@ -11,5 +13,5 @@ export function fits(file: { name: string; type: string }, accept: string | unde
 
 export function sizeText(bytes: number): string {
   if (bytes < 1_000) return `${bytes} B`
-  return bytes < 1_000_000 ? `${Math.round(bytes / 1_000)} kB` : `${(bytes / 1_000_000).toFixed(1).replace('.', ',')} MB`
+  return bytes < 1_000_000 ? `${Math.round(bytes / 1_000)} kB` : `${decimal(bytes / 1_000_000)} MB`
 }

@@ -22,6 +22,11 @@ export function count(n: number): string {
   return format('integer', { maximumFractionDigits: 0 }).format(n)
 }
 
+/** `3,1`, with one decimal at most. */
+export function decimal(n: number): string {
+  return format('decimal', { maximumFractionDigits: 1 }).format(n)
+}
+
 /** A share from 0 to 1 as `98,7%`, with so many decimals at most. */
 export function percent(share: number, decimals = 1): string {
   return format(`percent ${decimals}`, { style: 'percent', maximumFractionDigits: decimals }).format(share)

@@ -1,4 +1,5 @@
 import { currentLocale } from '../i18n/i18n'
+import { decimal } from './numbers'
 
 const formats = new Map<string, Intl.DateTimeFormat>()
 
@@ -42,6 +43,7 @@ export function ago(iso: string, now: number = Date.now()): string {
 
 /** `850 ms`, `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`. */
 export function duration(seconds: number): string {
+  if (seconds < 0.01) return `${decimal(seconds * 1000)} ms`
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`
   const whole = Math.round(seconds)
   if (whole < 60) return `${whole} s`
