@@ -26,6 +26,7 @@ from tests.support.merchants import (
     eventually,
     fresh_end_to_end_id,
     open_caller,
+    open_clerk,
     open_window,
     receipt_notice,
 )
@@ -38,25 +39,11 @@ FEE = {"fixed": 10, "basis_points": 99, "maximum": 5_00, "reason": "contract 17"
 
 
 @asynccontextmanager
-async def clerk_of(platform: PlatformProcess, ispb: str) -> AsyncIterator[httpx.AsyncClient]:
-    """The owner of an institution, logged in."""
-    person = platform.logins[ispb].chief
-    assert person is not None, "the demo has people"
-    async with httpx.AsyncClient(
-        base_url=f"{platform.addresses.api}/api/v1", timeout=30, trust_env=False
-    ) as http:
-        body = {"ispb": ispb, "document": person.document, "password": person.password}
-        tokens = data_of(await http.post("/auth/login", json=body))
-        http.headers["Authorization"] = f"Bearer {tokens['access_token']}"
-        yield http
-
-
-@asynccontextmanager
 async def agreed(platform: PlatformProcess, ispb: str, merchant_id: str) -> AsyncIterator[None]:
     """FEE for as long as this lasts, and then nothing again: others use the platform too."""
     free = {"fixed": 0, "reason": "the test is over"}
     path = f"/institution/merchants/{merchant_id}/fees"
-    async with clerk_of(platform, ispb) as clerk:
+    async with open_clerk(platform.addresses.api, platform.logins[ispb]) as clerk:
         data_of(await clerk.put(path, json=FEE))
         try:
             yield
@@ -138,7 +125,7 @@ async def test_another_institution_neither_sees_nor_sets_it(
     running_platform: PlatformProcess,
 ) -> None:
     path = f"/institution/merchants/{running_platform.logins[AURORA].merchant_id}/fees"
-    async with clerk_of(running_platform, BOREAL) as clerk:
+    async with open_clerk(running_platform.addresses.api, running_platform.logins[BOREAL]) as clerk:
         for answer in (await clerk.get(path), await clerk.put(path, json=FEE)):
             assert (answer.status_code, error_of(answer)["code"]) == (404, "merchant_not_found")
 

@@ -13,6 +13,7 @@ from tests.support.merchants import (
     error_of,
     eventually,
     open_caller,
+    open_clerk,
     open_sink,
     open_window,
 )
@@ -20,20 +21,6 @@ from tests.support.platform import PlatformProcess
 
 AURORA, BOREAL = "12345678", "87654321"
 Json = dict[str, Any]
-
-
-@asynccontextmanager
-async def clerk_of(platform: PlatformProcess, ispb: str) -> AsyncIterator[httpx.AsyncClient]:
-    """The owner of an institution, logged in."""
-    person = platform.logins[ispb].chief
-    assert person is not None, "the demo has people"
-    async with httpx.AsyncClient(
-        base_url=f"{platform.addresses.api}/api/v1", timeout=30, trust_env=False
-    ) as http:
-        body = {"ispb": ispb, "document": person.document, "password": person.password}
-        tokens = data_of(await http.post("/auth/login", json=body))
-        http.headers["Authorization"] = f"Bearer {tokens['access_token']}"
-        yield http
 
 
 @asynccontextmanager
@@ -64,7 +51,7 @@ async def test_a_payment_is_followed_from_any_id_to_its_webhook(
 ) -> None:
     async with (
         merchant_of(running_platform, AURORA) as caller,
-        clerk_of(running_platform, AURORA) as clerk,
+        open_clerk(running_platform.addresses.api, running_platform.logins[AURORA]) as clerk,
         open_sink(caller),
     ):
         charge = await paid_charge(running_platform, caller)
@@ -93,7 +80,7 @@ async def test_numbers_events_and_payers_tell_of_a_payment_that_happened(
 ) -> None:
     async with (
         merchant_of(running_platform, AURORA) as caller,
-        clerk_of(running_platform, AURORA) as clerk,
+        open_clerk(running_platform.addresses.api, running_platform.logins[AURORA]) as clerk,
     ):
         before = (await caller.get("/statistics/payments"))["totals"]
         charge = await paid_charge(running_platform, caller)
@@ -118,8 +105,8 @@ async def test_an_institutions_people_see_nothing_of_anothers(
 ) -> None:
     async with (
         merchant_of(running_platform, AURORA) as caller,
-        clerk_of(running_platform, AURORA) as own,
-        clerk_of(running_platform, BOREAL) as stranger,
+        open_clerk(running_platform.addresses.api, running_platform.logins[AURORA]) as own,
+        open_clerk(running_platform.addresses.api, running_platform.logins[BOREAL]) as stranger,
     ):
         charge = await paid_charge(running_platform, caller)
         login = caller.login

@@ -108,6 +108,20 @@ async def open_caller(api: str, login: Login) -> AsyncIterator[Caller]:
 
 
 @asynccontextmanager
+async def open_clerk(api: str, login: Login) -> AsyncIterator[httpx.AsyncClient]:
+    """The owner of the login's institution, logged in."""
+    person = login.chief
+    assert person is not None, "the demo has people"
+    async with httpx.AsyncClient(
+        base_url=f"{api}/api/v1", timeout=CALL_SECONDS_MAX, trust_env=False
+    ) as http:
+        body = {"ispb": login.ispb, "document": person.document, "password": person.password}
+        tokens = data_of(await http.post("/auth/login", json=body))
+        http.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+        yield http
+
+
+@asynccontextmanager
 async def open_window(api: str, login: Login) -> AsyncIterator[Heard]:
     """A websocket under the merchant's key, read as fast as words come."""
     heard = Heard()

@@ -4,6 +4,7 @@ from datetime import date, datetime
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import asdict
 
 from fluxiq.domain.fee import BASIS_POINTS_MAX, AgreedFee, FeePlan
 from fluxiq.ports.fees import FeeBucket, FeesWanted, FeeTotal
@@ -112,18 +113,7 @@ def fee_view(fee: AgreedFee) -> FeeView:
 
 
 def institution_fee_view(fee: AgreedFee) -> InstitutionFeeView:
-    plan = fee.plan
-    return InstitutionFeeView(
-        version=fee.version,
-        fixed=plan.fixed,
-        basis_points=plan.basis_points,
-        minimum=plan.minimum,
-        maximum=plan.maximum,
-        currency="BRL",
-        valid_from=fee.valid_from,
-        set_by=fee.set_by,
-        reason=fee.reason,
-    )
+    return InstitutionFeeView(**asdict(fee_view(fee)), set_by=fee.set_by, reason=fee.reason)
 
 
 def totals_view(wanted: FeesWanted, totals: list[FeeTotal]) -> FeeTotalsView:
