@@ -52,9 +52,11 @@ class Lasting:
         task = _Task(deed)
         self._under_way += 1
         self._nursery.start_soon(self._see_through, task)
-        with trio.move_on_after(self._patience_seconds):
-            return await task.outcome()
-        task.is_alone = True
+        try:
+            with trio.move_on_after(self._patience_seconds):
+                return await task.outcome()
+        finally:
+            task.is_alone = True  # also where whoever asked has left
         raise Refused(
             "still_running",
             "it goes on, and takes longer than a request may: how it ends is written down"

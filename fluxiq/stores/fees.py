@@ -27,9 +27,10 @@ WHERE merchant_id = $1 AND fee > 0
 GROUP BY 1 ORDER BY 1
 """  # noqa: S608 - constants
 
+# Receipts of one batch have the same time: the id keeps pages apart, whatever index is taken.
 _CHARGED: Final = """
 SELECT * FROM receipts WHERE merchant_id = $1 AND fee > 0
-ORDER BY received_at DESC LIMIT $2 OFFSET $3
+ORDER BY received_at DESC, id DESC LIMIT $2 OFFSET $3
 """
 _CHARGED_COUNT: Final = "SELECT count(*) FROM receipts WHERE merchant_id = $1 AND fee > 0"
 

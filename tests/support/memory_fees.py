@@ -68,7 +68,9 @@ class MemoryFees(Fees):
 
     async def charged(self, merchant_id: str, page: Page) -> tuple[list[Receipt], int]:
         await trio.lowlevel.checkpoint()
-        found = sorted(self._charged(merchant_id), key=lambda one: one.received_at, reverse=True)
+        found = sorted(
+            self._charged(merchant_id), key=lambda one: (one.received_at, one.id), reverse=True
+        )
         first = (page.number - 1) * page.size
         return found[first : first + page.size], len(found)
 

@@ -4,7 +4,7 @@ Copying takes a quarter of the time that they take. What a database says of itse
 is not copied: `open_institution` says it again, as it does to a database of any age.
 """
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import trio
 
@@ -18,20 +18,9 @@ INSTITUTION_TEMPLATE = "institution"
 def make_institution_template(server: PostgresServer) -> None:
     """Institution `store_records.ISPB`, migrated, without a record."""
     server.execute(f"CREATE DATABASE {INSTITUTION_TEMPLATE} TEMPLATE template0 STRATEGY file_copy")
-    failures = list[BaseException]()
-
-    def provision() -> None:
-        try:
-            trio.run(_provision, server.url(INSTITUTION_TEMPLATE))
-        except BaseException as error:  # noqa: BLE001 - raised below, where the fixture is
-            failures.append(error)
-
     # A fixture may be asked for in the middle of a test, whose own trio runs in this thread.
-    thread = threading.Thread(target=provision)
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(trio.run, _provision, server.url(INSTITUTION_TEMPLATE)).result()
 
 
 async def _provision(url: str) -> None:

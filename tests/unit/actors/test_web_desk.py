@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import trio
 import trio.testing
+from structlog.testing import capture_logs
 
 from actors.admin.book import DeedBook, deed_of, take_in_deeds
 from actors.admin.desk import STANDARD
@@ -276,6 +277,22 @@ async def test_a_deed_goes_on_though_its_client_has_left(here: Any) -> None:
         assert left.cancelled_caught
         await trio.sleep(SLUGGISH_SECONDS)
         assert tree.snapshot().find(SLOTH).incarnation == 2
+
+
+async def test_a_failure_that_its_client_had_left_was_told_to_nobody() -> None:
+    left = trio.Event()
+
+    async def deed() -> None:
+        await left.wait()
+        raise Unavailable("ledger", "it is away")
+
+    async with open_lasting(30.0) as lasting:
+        with trio.move_on_after(0.01):
+            await lasting.outcome(deed)
+        with capture_logs() as logs:
+            left.set()
+            await trio.testing.wait_all_tasks_blocked()
+    assert [one["event"] for one in logs] == ["deed_failed_after_its_request"]
 
 
 async def test_deeds_under_way_have_a_limit() -> None:

@@ -6,6 +6,7 @@ import { ROOT, python } from './platform'
 import { login } from './world'
 
 const run = promisify(execFile)
+const MILLISECONDS_MAX = 60_000
 
 export const Mishap = {
   /** A payment comes whose message no code understands; returns its line of the visitors' book. */
@@ -18,5 +19,5 @@ export const Mishap = {
 
 async function befall(mishap: string, ...about: string[]): Promise<string> {
   const words = ['-m', 'tests.support.mishaps', places().data, login().ispb, mishap, ...about]
-  return (await run(python(), words, { cwd: ROOT })).stdout.trim()
+  return (await run(python(), words, { cwd: ROOT, timeout: MILLISECONDS_MAX })).stdout.trim()
 }
