@@ -79,7 +79,7 @@ def test_every_round_of_pykka_gives_a_figure(words: tuple[str, *tuple[int, ...]]
 @pytest.mark.parametrize(
     "words",
     [
-        *[("calls", 2, 4), ("casts", 4), ("restarts", 2, 2), ("memory", 100)],
+        *[("calls", 2, 4), ("casts", 4), ("restarts", 2, 2), ("memory", 2_000)],
         *[("starts_static", 2), ("starts_dynamic", 2)],
     ],
 )
