@@ -19,7 +19,7 @@ from tests.support.api_twin import Served, World, bearer, serving
 
 CHARGES = "/api/v1/pix/charges"
 MIB = 1_048_576
-OTHERS_SECONDS_MAX = 2.0  # of a shared machine: at rest it is milliseconds
+OTHERS_SECONDS_MAX = 5.0  # of a shared machine: at rest it is milliseconds
 SLOW_CLIENTS = 100
 
 

@@ -17,6 +17,7 @@ from fluxiq.services.messages.operations.tree import TreePatchTold, TreeTold
 from supervisors import Tree
 from tests.support.api_people import OTHER_CPF, Person
 from tests.support.api_twin import ISPB, World, serving
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.web_desk import BRANCH, OTHER, SLUGGISH_SECONDS, THEIRS, web_desk
 from tests.support.window import refused_window, said, window
 
@@ -151,7 +152,7 @@ async def test_only_owners_act(tmp_path: Path) -> None:
 async def test_the_crash_book_is_read_by_those_it_is_about(tmp_path: Path) -> None:
     async with people(tmp_path) as (_, person, tree):
         tree.ref(f"institutions/{THEIRS}/till").cast_nowait("jam")
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_SECONDS):
             # Over HTTP there is nothing else to wait for.
             while not (pages := await read(person, "/crashes"))["crashes"]:  # noqa: ASYNC110
                 await trio.sleep(0.01)

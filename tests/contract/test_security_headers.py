@@ -8,6 +8,7 @@ from fluxiq.api.contract import Endpoint
 from fluxiq.api.security_headers import ALWAYS, HSTS, STRICT_TRANSPORT_SECURITY
 from tests.support.api_document import served
 from tests.support.api_twin import World, bearer, serving
+from tests.support.patience import PATIENCE_SECONDS
 
 HTTPS = "https://pix.example"
 OWN_WORDS = {"/docs", "/docs/docs.css", "/docs/docs.js", "/openapi.json"}
@@ -70,7 +71,7 @@ async def test_a_websocket_is_greeted_with_them() -> None:
     authorization = (b"authorization", f"Bearer {world.key('pix:read')}".encode())
     async with serving(world) as served_world:
         url = served_world.url.replace("http", "ws", 1) + "/api/v1/ws"
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_SECONDS):
             async with open_websocket_url(url, extra_headers=[authorization]) as socket:
                 greeting = list(socket.handshake_headers)
 

@@ -14,6 +14,7 @@ from fluxiq.api.server import bind, serve
 from fluxiq.domain.records import Transfer, TransferStatus
 from fluxiq.errors import StartRefused
 from tests.support.api_twin import ISPB, Served, World, bearer, serving
+from tests.support.patience import PATIENCE_SECONDS
 
 HEAD = b"POST /api/v1/pix/charges HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
@@ -34,7 +35,7 @@ async def stream_to(served: Served) -> AsyncIterator[trio.SocketStream]:
 
 async def read_until(stream: trio.SocketStream, end: bytes) -> bytes:
     received = b""
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_SECONDS):
         while not received.endswith(end):
             received += await stream.receive_some()
     return received
@@ -107,7 +108,7 @@ async def test_a_request_that_never_ends_is_cancelled_after_the_grace() -> None:
         await trio.sleep_forever()
 
     world.store.find_api_key = never  # type: ignore[method-assign]
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_SECONDS):
         async with serving(world, grace_seconds=0.1) as served, stream_to(served) as stream:
             await stream.send_all(
                 b"GET /api/v1/accounts HTTP/1.1\r\nHost: x\r\n" + authorization(world) + b"\r\n"
@@ -117,7 +118,7 @@ async def test_a_request_that_never_ends_is_cancelled_after_the_grace() -> None:
 
 
 async def test_an_idle_connection_does_not_hold_up_the_end() -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_SECONDS):
         async with serving(World(), grace_seconds=60) as served, stream_to(served) as stream:
             await stream.send_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
             assert (await stream.receive_some()).startswith(b"HTTP/1.1 200")
@@ -258,7 +259,7 @@ async def test_an_application_that_cannot_start_is_told_as_itself() -> None:
 
 
 async def _refuses_connections(served: Served) -> None:
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_SECONDS):
         while True:
             try:
                 async with stream_to(served):
@@ -268,6 +269,6 @@ async def _refuses_connections(served: Served) -> None:
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_SECONDS):
         while not condition():  # noqa: ASYNC110 - the condition has no event
             await trio.sleep(0.01)

@@ -22,7 +22,7 @@ from tests.support.seals import keyring_of
 from tests.support.verdict import open_books
 
 ISPB = "12345678"
-DEATH_SECONDS_MAX = 60.0  # after 1, 2, 4 and 8 seconds it is tried again
+DEATH_SECONDS_MAX = 120.0  # after 1, 2, 4 and 8 seconds it is tried again
 
 
 class Scene:

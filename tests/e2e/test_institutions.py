@@ -40,7 +40,7 @@ from tests.support.merchants import (
 from tests.support.platform import PlatformProcess
 
 AURORA = "12345678"
-NOTICED_SECONDS_MAX = 1.0
+NOTICED_SECONDS_MAX = 5.0  # of a busy machine: it is told, and takes milliseconds
 HANDSHAKE = {  # RFC 6455, 4.1
     "Connection": "Upgrade",
     "Upgrade": "websocket",

@@ -28,11 +28,11 @@ from tests.support.house import (
     restarted,
     show_a_payment,
 )
+from tests.support.patience import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(120)]
 
 PAUSED_SECONDS = 3.0
-DEATH_SECONDS_MAX = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ async def test_every_payment_ends_once_when_the_platform_is_killed(
             os.kill(await house.pid(f"{SERVERS}/postgres"), signal.SIGKILL)
         house.platform.kill()
 
-        with trio.fail_after(DEATH_SECONDS_MAX):
+        with trio.fail_after(PATIENCE_SECONDS):
             while any(map(is_alive, servers.values())):  # noqa: ASYNC110  they are not our children
                 await trio.sleep(0.02)
         await trio.to_thread.run_sync(house.platform.start)

@@ -28,12 +28,12 @@ from tests.support.ledger_house import (
     until_breaker,
     until_modes,
 )
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.servers import TigerBeetleServer
 
 pytestmark = [pytest.mark.embedded, pytest.mark.tigerbeetle, pytest.mark.timeout(180)]
 
 SEED = int(os.environ.get("LEDGER_FAULTS_SEED") or secrets.randbelow(10**6))
-DEATH_SECONDS_MAX = 10.0
 MOMENT_SECONDS_MAX = 0.6
 PLATFORM = "platform"
 
@@ -270,7 +270,7 @@ async def kill_and_start_platform(house: House) -> None:
     """Its servers die with it; then somebody starts it again, as a service manager would."""
     servers = await house.server_pids()
     house.platform.kill()
-    with trio.fail_after(DEATH_SECONDS_MAX):
+    with trio.fail_after(PATIENCE_SECONDS):
         while any(map(is_alive, servers.values())):  # noqa: ASYNC110  they are not our children
             await trio.sleep(0.02)
     await trio.to_thread.run_sync(house.platform.start)

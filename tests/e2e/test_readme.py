@@ -19,12 +19,12 @@ import trio
 
 from actors.addresses import Addresses, read_addresses
 from tests.support.commands import COMMAND_SECONDS_MAX, Foreground, environment
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.platform import ROOT
 from tests.support.terminal_screen import TerminalScreen
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LINES_MAX = 150
-ARRIVAL_SECONDS_MAX = 10.0
 # Never run pip from a test: the environment that runs the tests is the one that `make` would make.
 # Nor npm: the apps are as they are built, or are not there.
 MAKE = ("make", "-o", ".venv/installed", "-o", "fluxiq/ui/.built")
@@ -89,7 +89,7 @@ class Reader:
     def await_money(self) -> None:
         """Until what the simulator paid is on the account."""
         [account] = re.findall(rf"{self.key}\s+account (\w+)", self.platform.output)
-        deadline = time.monotonic() + ARRIVAL_SECONDS_MAX
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not self.call(
             f"curl -s localhost:4000/api/v1/accounts/{account}/balance "
             '-H "Authorization: Bearer $KEY"'

@@ -16,13 +16,13 @@ from fluxiq.admin.client import ask
 from fluxiq.asyncio_host import AsyncioHost
 from tests.support.aftermath import aftermath
 from tests.support.house import House, is_alive, open_house
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.rooms import READING, WRITING, Desk, Frozen, desk_of, freeze
 from tests.support.storm import Insistent, Json, Storm
 from tests.support.verdict import Provider
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(120)]
 
-DEATH_SECONDS_MAX = 10.0
 RECENT_SECONDS = 1.2  # what the platform remembers of accounts and keys is forgotten by then
 SLOW_SECONDS = 5.0
 RECEIVER, PAYER = "12345678", "87654321"  # who has the payment in, and who the one out
@@ -81,7 +81,7 @@ async def at_the_door(scene: Scene) -> None:
         scene.house.admin_socket, "stop", name="root/gateway/http_api", yes=True, reason="a test"
     )
     scene.receive()
-    with trio.fail_after(DEATH_SECONDS_MAX):
+    with trio.fail_after(PATIENCE_SECONDS):
         while not Provider.read(scene.house.platform.data_dir).owed:  # noqa: ASYNC110  a file
             await trio.sleep(0.02)
 
@@ -222,6 +222,6 @@ async def scene_in(house: House, host: AsyncioHost, room: str) -> AsyncIterator[
 
 
 async def _until_dead(servers: dict[str, int]) -> None:
-    with trio.fail_after(DEATH_SECONDS_MAX):
+    with trio.fail_after(PATIENCE_SECONDS):
         while any(map(is_alive, servers.values())):  # noqa: ASYNC110  they are not our children
             await trio.sleep(0.02)

@@ -12,6 +12,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.cache import Cache, open_cache
 from fluxiq.errors import Unavailable
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.servers import ValkeyServer, free_port, run_valkey
 
 _prefixes = itertools.count(1)
@@ -66,7 +67,7 @@ class TestValues:
         assert 0 < left_ms <= 60_000
         await cache.put("short", b"1", ttl_seconds=0.02)
 
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_SECONDS):
             while await cache.get("short") is not None:  # noqa: ASYNC110 - it happens in the server
                 await trio.sleep(0.005)
 
@@ -270,7 +271,7 @@ class TestLimits:
                     errors.append(str(caught.value))
 
                 try:
-                    with trio.fail_after(5):
+                    with trio.fail_after(PATIENCE_SECONDS):
                         async with trio.open_nursery() as nursery:
                             for _ in range(3):
                                 nursery.start_soon(look)

@@ -19,10 +19,10 @@ from fluxiq.providers.contest_api import NOT_OFFERED
 from fluxiq.providers.signatures import HmacSignature
 from fluxiq.providers.simulator import Customer, SimulatorConfig, serve
 from fluxiq.providers.simulator_client import SimulatorProvider, parse_notices
+from tests.support.patience import PATIENCE_SECONDS
 
 ISPB, OTHER_ISPB, SECRET = "12345678", "87654321", "secret of both"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-SECONDS_MAX = 10.0
 W = ContestWord
 
 
@@ -60,7 +60,10 @@ class Desk:
             async with client:
                 self.provider, self.others = (
                     SimulatorProvider(
-                        client, ispb=ispb, signature=HmacSignature(SECRET), seconds_max=SECONDS_MAX
+                        client,
+                        ispb=ispb,
+                        signature=HmacSignature(SECRET),
+                        seconds_max=PATIENCE_SECONDS,
                     )
                     for ispb in (ISPB, OTHER_ISPB)
                 )
@@ -85,7 +88,7 @@ class Desk:
         return made
 
     async def heard(self, kind: NoticeKind) -> Notice:
-        with trio.fail_after(SECONDS_MAX):
+        with trio.fail_after(PATIENCE_SECONDS):
             while True:
                 found = [one for one in self.notices if one.kind is kind]
                 if found:
@@ -93,7 +96,7 @@ class Desk:
                 await trio.sleep(0.01)
 
     async def ends(self, contest: Contest) -> ContestWord:
-        with trio.fail_after(SECONDS_MAX):
+        with trio.fail_after(PATIENCE_SECONDS):
             while True:
                 word = (await self.provider.find_contest(contest.id)).word
                 if word is not W.ACKNOWLEDGED:

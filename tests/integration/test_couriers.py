@@ -22,9 +22,9 @@ from fluxiq.couriers.sink import Sink, serve_sink
 from fluxiq.domain.records import Delivery, WebhookEndpoint
 from fluxiq.http1 import HttpClient, Request, Response, bind, port_of, serve_http, tcp_connector
 from fluxiq.settings import load
+from tests.support.patience import PATIENCE_SECONDS
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-SECONDS_MAX = 20.0
 SETTINGS = msgspec.structs.replace(
     load({}).webhooks,
     deliver_seconds_max=5.0,
@@ -113,7 +113,7 @@ async def test_many_events_at_once_all_arrive(sender: WebhookSender, sink: Sink)
         for number in range(50):
             delivery = delivery_of(f"evt_{number}")
             nursery.start_soon(sender.deliver, endpoint_at(sink.url), delivery, now())
-        with trio.fail_after(SECONDS_MAX):
+        with trio.fail_after(PATIENCE_SECONDS):
             await sink.wait_for_events(50)
 
     assert sink.verified == 50
@@ -355,7 +355,7 @@ async def test_a_sink_in_its_own_process_is_held_by_its_doors() -> None:
         cwd=Path(__file__).parents[2],
     )
     assert process.stdout is not None
-    with trio.fail_after(SECONDS_MAX):
+    with trio.fail_after(PATIENCE_SECONDS):
         url = msgspec.json.decode(await process.stdout.receive_some())["url"]
         port = int(url.split(":")[2].split("/")[0])
         async with (

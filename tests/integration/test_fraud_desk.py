@@ -19,10 +19,10 @@ from fluxiq.providers.order_messages import AnalysisResult, InfractionState, Sit
 from fluxiq.providers.signatures import HmacSignature
 from fluxiq.providers.simulator import Customer, SimulatorConfig, SimulatorControl, serve
 from fluxiq.providers.simulator_client import SimulatorProvider, parse_notices
+from tests.support.patience import PATIENCE_SECONDS
 
 ISPB, OTHER_ISPB, SECRET = "12345678", "87654321", "secret of both"
 PAID = "E99999004202611222100abcdefghijk"
-SECONDS_MAX = 5.0
 T = InfractionStatus
 
 
@@ -42,7 +42,7 @@ class Desk:
         return Response(status=200)
 
     async def heard(self, count: int) -> list[Notice]:
-        with trio.fail_after(SECONDS_MAX):
+        with trio.fail_after(PATIENCE_SECONDS):
             while len(self.notices) < count:  # noqa: ASYNC110 - behind a socket, rings no bell
                 await trio.sleep(0.01)
         return self.notices
@@ -154,7 +154,7 @@ async def test_what_was_reported_decides_how_a_return_for_fraud_fares(desk: Desk
     ):
         refund = refund_of(number, reason)
         await desk.provider.send_refund(refund)
-        with trio.fail_after(SECONDS_MAX):
+        with trio.fail_after(PATIENCE_SECONDS):
             while (answer := await desk.provider.enquire(refund.return_id)).state == "accepted":  # noqa: ASYNC110 - as above
                 await trio.sleep(0.01)
         assert answer.state == ends

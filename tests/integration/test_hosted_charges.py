@@ -17,6 +17,7 @@ from fluxiq.ports.locations import LocationWanted
 from fluxiq.providers.signatures import HmacSignature
 from fluxiq.providers.simulator import Customer, SimulatorConfig, SimulatorControl, serve
 from fluxiq.providers.simulator_client import SimulatorProvider, parse_notices
+from tests.support.patience import PATIENCE_SECONDS
 
 ISPB, SECRET = "12345678", "secret of both"
 KEY = "padaria@example.com"
@@ -52,7 +53,7 @@ class Host:
         return brcode.build(url=location, merchant_name="Padaria", merchant_city="Curitiba")
 
     async def told(self) -> list[str | None]:
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_SECONDS):
             while not self.txids:  # noqa: ASYNC110 - behind a socket, rings no bell
                 await trio.sleep(0.01)
         return self.txids

@@ -15,6 +15,7 @@ import trio
 from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.errors import Unavailable
 from fluxiq.stores.pool import Connection, Postgres, int_of, open_postgres, uuid_of
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.servers import PostgresServer, free_port, run_postgres
 
 
@@ -410,6 +411,6 @@ async def test_a_pool_outlives_the_cancellation_of_its_block(
                 scope.cancel()
                 await trio.lowlevel.checkpoint()
 
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_SECONDS):
             while await sessions(observer) != 0:  # noqa: ASYNC110 - the event is in the server
                 await trio.sleep(0.01)

@@ -41,11 +41,11 @@ from fluxiq.providers.simulator import (
     serve,
 )
 from fluxiq.providers.simulator_client import SimulatorProvider, parse_notices
+from tests.support.patience import PATIENCE_SECONDS
 
 ISPB = "12345678"
 OTHER_ISPB = "87654321"
 SECRET = "what both of them know"
-SECONDS_MAX = 20.0
 
 
 class House:
@@ -74,7 +74,7 @@ class House:
         return Response(status=200)
 
     async def wait_for(self, count: int) -> list[Notice]:
-        with trio.fail_after(SECONDS_MAX):
+        with trio.fail_after(PATIENCE_SECONDS):
             while len(self.notices) < count:
                 await self._news.wait()
         return self.notices
@@ -173,7 +173,7 @@ async def link(port: int) -> AsyncIterator[Link]:
 
 async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
     """Ask again until it holds: what is asked about is behind a socket and rings no bell."""
-    with trio.fail_after(SECONDS_MAX):
+    with trio.fail_after(PATIENCE_SECONDS):
         while not await holds():  # noqa: ASYNC110 - see above
             await trio.sleep(0.01)
 
@@ -677,7 +677,7 @@ async def until_killed(config: SimulatorConfig, use: Callable[[int], Awaitable[N
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        with trio.fail_after(SECONDS_MAX):
+        with trio.fail_after(PATIENCE_SECONDS):
             await process.stdin.send_all(msgspec.json.encode(config))
             await process.stdin.aclose()
             said = await process.stdout.receive_some()
@@ -904,7 +904,7 @@ async def test_it_stops_in_order_on_sigterm(house: House, tmp_path: Path) -> Non
         await process.stdin.aclose()
         await process.stdout.receive_some()
         process.send_signal(signal.SIGTERM)
-        with trio.fail_after(SECONDS_MAX):
+        with trio.fail_after(PATIENCE_SECONDS):
             assert await process.wait() == 0
 
 

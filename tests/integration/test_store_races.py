@@ -16,6 +16,7 @@ from fluxiq.errors import Unavailable
 from fluxiq.ports import Fresh, Running
 from fluxiq.stores.pool import Connection, Postgres
 from fluxiq.stores.store import PostgresStore
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.store_records import (
     add_endpoint,
     at,
@@ -76,7 +77,7 @@ async def overtaken(
         await is_ahead.wait()
         answers.append(await call())
 
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_SECONDS):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(postgres.transaction, ahead)
             nursery.start_soon(follow)

@@ -24,10 +24,10 @@ from fluxiq.ports.webhooks import Asked
 from fluxiq.telemetry.metrics import Metrics
 from supervisors import DynamicSpec, Strategy, SupervisorSpec, Tree, open_tree
 from tests.support.memory_webhooks import MemoryWebhooks
+from tests.support.patience import PATIENCE_SECONDS
 
 ISPB = "12345678"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-SECONDS_MAX = 20.0
 
 
 class House:
@@ -119,7 +119,7 @@ async def opened() -> AsyncIterator[tuple[House, Tree]]:
 
 
 async def until(so: Callable[[], bool]) -> None:
-    with trio.fail_after(SECONDS_MAX):
+    with trio.fail_after(PATIENCE_SECONDS):
         while not so():  # noqa: ASYNC110 - neither tree nor sink has an event for each of these
             await trio.sleep(0.01)
 
@@ -238,7 +238,7 @@ async def test_attempts_are_counted_by_how_they_ended_and_deliveries_timed() -> 
         assert house.counted("fluxiq_webhook_attempt_duration_seconds_count") == 2
         assert house.counted("fluxiq_webhook_latency_seconds_count") == 1
         waited = house.counted("fluxiq_webhook_latency_seconds_sum")
-        assert 4.0 < waited < SECONDS_MAX, "the second attempt comes 5 s after the first"
+        assert 4.0 < waited < PATIENCE_SECONDS, "the second attempt comes 5 s after the first"
 
 
 async def test_endpoints_that_are_left_alone_are_counted_until_they_are_well_or_gone() -> None:
@@ -255,7 +255,7 @@ async def test_endpoints_that_are_left_alone_are_counted_until_they_are_well_or_
 
 
 async def next_frame(client: LiveClient) -> Any:
-    with trio.fail_after(SECONDS_MAX):
+    with trio.fail_after(PATIENCE_SECONDS):
         while (text := client.take()) is None:
             await client.wait()
     return msgspec.json.decode(text)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.platform import ROOT
 
 COMMAND_SECONDS_MAX = 90.0
-GONE_SECONDS_MAX = 15.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def environment(data_dir: Path, changed: Mapping[str, str] | None = None) -> dic
 
 def assert_nothing_runs_in(folder: Path) -> None:
     """No process of any kind has anything to do with this folder any more."""
-    deadline = time.monotonic() + GONE_SECONDS_MAX
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while found := processes_in(folder):
         assert time.monotonic() < deadline, {pid: _command_of(pid) for pid in found}
         time.sleep(0.05)
@@ -72,7 +72,7 @@ def assert_nothing_runs_in(folder: Path) -> None:
 
 def assert_all_ended(pids: Iterable[int]) -> None:
     """They are gone, or about to be: a server that was killed takes a moment to bury its own."""
-    deadline = time.monotonic() + GONE_SECONDS_MAX
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while found := [pid for pid in pids if is_running(pid)]:
         assert time.monotonic() < deadline, {pid: _command_of(pid) for pid in found}
         time.sleep(0.05)

@@ -21,13 +21,12 @@ from fluxiq.commands.merchant import Merchant
 from fluxiq.couriers.sink import Sink, serve_sink
 from fluxiq.providers.simulator import SimulatorControl
 from tests.support.embedded import temporary_folder
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.platform import PlatformProcess
 
 SERVERS = "root/infrastructure/servers"
 SIMULATOR = "root/gateway/simulator"
 FUNDS = 100_000_00
-FUNDED_SECONDS_MAX = 30.0
-PUSH_SECONDS_MAX = 10.0
 
 # A delivery that was under way comes again when its lease is over; an order in doubt is asked about
 # after a silence. Both are short here.
@@ -126,7 +125,7 @@ def _furnish(platform: PlatformProcess, sink: Sink, login: Login) -> None:
         sink.trust(http.post("/webhooks", json=hook).json()["data"]["secret"])
 
         path = f"/accounts/{login.account_id}/balance"
-        deadline = time.monotonic() + FUNDED_SECONDS_MAX
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while http.get(path).json()["data"]["available"] < FUNDS:
             assert time.monotonic() < deadline, "the money did not arrive"
             time.sleep(0.05)
@@ -187,7 +186,7 @@ async def show_a_payment(merchant: Merchant, simulator: str) -> None:
     async with merchant.watch() as events, SimulatorControl.open(simulator) as control:
         charge = await merchant.api.charges.create(amount=5_00)
         await control.pay(ispb=merchant.login.ispb, br_code=charge.qr_code)
-        with trio.fail_after(PUSH_SECONDS_MAX):
+        with trio.fail_after(PATIENCE_SECONDS):
             async for event in events:
                 if event["type"] == "pix.charge.paid" and event["data"]["id"] == charge.id:
                     return

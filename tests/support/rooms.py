@@ -20,9 +20,9 @@ from fluxiq.errors import Unavailable
 from fluxiq.stores.pool import Connection, Postgres, open_postgres
 from fluxiq.stores.provision import role_of
 from tests.support.house import SERVERS, House
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.verdict import open_books
 
-ARRIVAL_SECONDS_MAX = 20.0
 LOCK_SECONDS_MAX = 60.0
 
 READING = "ACCESS EXCLUSIVE"  # nobody reads it
@@ -56,7 +56,7 @@ class Desk:
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(keep)
-            with trio.fail_after(ARRIVAL_SECONDS_MAX):
+            with trio.fail_after(PATIENCE_SECONDS):
                 await taken.wait()
             yield
             nursery.cancel_scope.cancel()
@@ -71,7 +71,7 @@ class Desk:
         async def ask(connection: Connection) -> bool:
             return bool(await connection.fetchval(query, *arguments))
 
-        with trio.fail_after(ARRIVAL_SECONDS_MAX):
+        with trio.fail_after(PATIENCE_SECONDS):
             while not await self.postgres.run(ask):  # noqa: ASYNC110  another process's rows
                 await trio.sleep(0.02)
 

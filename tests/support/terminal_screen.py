@@ -15,9 +15,11 @@ from typing import Any
 import pyte
 import trio
 
-SEEN_SECONDS_MAX = 20.0
-END_SECONDS_MAX = 10.0
+from tests.support.patience import PATIENCE_SECONDS
+
 READ_BYTES = 65536
+# Less than a whole test has, so that one in vain tells what the screen showed.
+SEEN_SECONDS_MAX = PATIENCE_SECONDS / 2
 
 
 class TerminalScreen:
@@ -81,7 +83,7 @@ class TerminalScreen:
     async def ended(self) -> int:
         """The exit status."""
         assert self._process is not None
-        status: int = await trio.to_thread.run_sync(self._process.wait, END_SECONDS_MAX)
+        status: int = await trio.to_thread.run_sync(self._process.wait, PATIENCE_SECONDS)
         return status
 
     # What a person does

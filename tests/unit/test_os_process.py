@@ -18,6 +18,7 @@ from supervisors.os_process import (
     run_to_end,
 )
 from tests.support.child import FakeContext, other_platform, running
+from tests.support.patience import PATIENCE_SECONDS
 
 
 def python(code: str) -> list[str]:
@@ -44,7 +45,7 @@ async def at_once() -> bool:
 
 
 async def ends(pidfd: int) -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_SECONDS):
         await trio.lowlevel.wait_readable(pidfd)
 
     os.close(pidfd)
@@ -157,7 +158,7 @@ async def test_a_process_that_ignores_the_stop_signal_is_killed(tmp_path: Path) 
     process = OsProcess(
         python(code), ready=file_exists(flag), stop_timeout=0.1, log=tmp_path / "log"
     )
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE_SECONDS):
         async with running(process) as context:
             pass
 
@@ -173,7 +174,7 @@ async def test_a_stop_at_once_kills_without_waiting(tmp_path: Path) -> None:
     process = OsProcess(
         python(code), ready=file_exists(flag), stop_timeout=500, log=tmp_path / "log"
     )
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE_SECONDS):
         async with running(process) as context:
             context.killed.set()
 

@@ -16,6 +16,7 @@ from fluxiq.admin.observer.terminal import Terminal, look_of
 from fluxiq.admin.observer.text import Look
 from fluxiq.admin.protocol import Fault, NodeView
 from fluxiq.errors import StartRefused
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.terminal_screen import TerminalScreen
 from tests.unit.admin_observer.observer_kit import (
     NASTY,
@@ -29,7 +30,6 @@ from tests.unit.admin_observer.observer_kit import (
     supervisor,
 )
 
-TEST_SECONDS_MAX = 20.0
 Session = tuple[TerminalScreen, FakePlatform, "Ended"]
 
 
@@ -55,7 +55,7 @@ async def observing(
     path: Path, *nodes: NodeView, columns: int = 80, lines: int = 24, read_only: bool = False
 ) -> AsyncIterator[Session]:
     platform, ended = FakePlatform(*(nodes or bank())), Ended()
-    with trio.fail_after(TEST_SECONDS_MAX), TerminalScreen.open(columns, lines) as screen:
+    with trio.fail_after(PATIENCE_SECONDS), TerminalScreen.open(columns, lines) as screen:
 
         async def observe_it() -> int:
             return await observe(
@@ -266,7 +266,7 @@ async def test_a_bug_ends_it_with_its_error_after_the_terminal_is_given_back(
     def broken(*_: object) -> list[str]:
         raise ZeroDivisionError("a bug")
 
-    with trio.fail_after(TEST_SECONDS_MAX), TerminalScreen.open() as screen:
+    with trio.fail_after(PATIENCE_SECONDS), TerminalScreen.open() as screen:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(screen.watch)
             monkeypatch.setattr(module, "draw", broken)
@@ -305,7 +305,7 @@ async def test_a_terminal_that_takes_nothing_does_not_keep_the_observer_from_end
     """As over an ssh connection that is dead and does not know it yet."""
     nodes = [supervisor("root"), *(node(f"root/{n}") for n in range(200))]
     ended, platform = Ended(), FakePlatform(*nodes)
-    with trio.fail_after(TEST_SECONDS_MAX), TerminalScreen.open(200, 100) as screen:
+    with trio.fail_after(PATIENCE_SECONDS), TerminalScreen.open(200, 100) as screen:
 
         async def observe_it() -> int:
             return await observe(

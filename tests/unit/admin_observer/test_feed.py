@@ -13,9 +13,8 @@ from fluxiq.admin.observer.feed import Feed
 from fluxiq.admin.observer.model import Link, Model
 from fluxiq.admin.protocol import Fault
 from fluxiq.errors import Refused, StartRefused, Unavailable
+from tests.support.patience import PATIENCE_SECONDS
 from tests.unit.admin_observer.observer_kit import FakePlatform, bank, diff, node, supervisor, tree
-
-TEST_SECONDS_MAX = 10.0
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ class Watcher:
 @asynccontextmanager
 async def watching(find_socket: Callable[[], Path]) -> AsyncIterator[Watcher]:
     watcher = Watcher(find_socket)
-    with trio.fail_after(TEST_SECONDS_MAX):
+    with trio.fail_after(PATIENCE_SECONDS):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watcher.feed.follow)
             nursery.start_soon(watcher.feed.poll)
@@ -179,7 +178,7 @@ async def test_a_watch_of_something_else_than_a_platform_is_an_error_that_says_s
         await stream.send_all(said)
         await stream.aclose()
 
-    with trio.fail_after(TEST_SECONDS_MAX):
+    with trio.fail_after(PATIENCE_SECONDS):
         bound = trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM)
         await bound.bind(str(path))
         bound.listen()
@@ -195,7 +194,7 @@ async def test_a_tree_of_many_megabytes_is_read_whole_and_a_line_without_end_is_
 ) -> None:
     nodes = [supervisor("root"), *(node(f"root/{number:05}") for number in range(20_000))]
     platform = FakePlatform(*nodes)
-    with trio.fail_after(TEST_SECONDS_MAX):
+    with trio.fail_after(PATIENCE_SECONDS):
         async with platform.serving(path):
             changes = watch(path)
             told = await anext(changes)
