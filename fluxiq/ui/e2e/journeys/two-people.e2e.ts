@@ -84,6 +84,8 @@ describe('a payment whose outcome nobody knows', () => {
     await status(payer.page, 'processing')
 
     const checker = await (await Visitor.at('admin')).logIn(second, '/approvals')
+    await card(checker.page, why).getByText(money(43_21)).waitFor()
+    await card(checker.page, why).getByText('Se aprovado: o dinheiro saiu').waitFor()
     await approve(checker.page, why, 'Vi o extrato')
     await decided(maker.page, 'payment_decide')
     await status(payer.page, 'confirmed')

@@ -72,6 +72,19 @@ describe('approvals', () => {
     expect(page.text()).toContain('"settled": false')
   })
 
+  it('shows who approves the end of a payment which payment it is, and what becomes of the money', async () => {
+    const decide = { ...PROPOSED, action: 'payment_decide', arguments: { id: 'pay_1', outcome: 'failed', reason: 'an extract' } }
+    const payment = { id: 'pay_1', kind: 'payout', merchant_id: 'mch_1', account_id: 'acc_1', amount: 4321, status: 'processing', end_to_end_id: null, created_at: '2026-11-26T00:00:00Z', ended_at: null }
+    fakeApi({
+      'GET /api/v1/operations/approvals': listed(decide),
+      'GET /api/v1/institution/payments/pay_1/walk': { data: { payment, steps: [], related: { payments: [], deliveries: [], jobs: [] } } },
+    })
+    page = await mountPage(Approvals, { claims: CLAIMS })
+    expect(page.text()).toMatch(/R\$\s43,21/)
+    expect(page.text()).toContain('o dinheiro não saiu')
+    expect(page.find('a[href="/payments/pay_1"]').exists()).toBe(true)
+  })
+
   it('tells how a deed failed though its proposal has left the list', async () => {
     const api = fakeApi({
       'GET /api/v1/operations/approvals': listed(PROPOSED),
