@@ -1,9 +1,7 @@
 """A whole platform for the tests of this folder, and folders for platforms of a test's own."""
 
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import assert_nothing_runs_in, processes_in
+from tests.support.folders import short_folder
 from tests.support.merchants import Inside
 from tests.support.platform import PlatformProcess
 
@@ -18,13 +17,12 @@ from tests.support.platform import PlatformProcess
 @pytest.fixture(scope="session")
 def running_platform() -> Iterator[PlatformProcess]:
     """Use it, and leave it running."""
-    folder = Path(tempfile.mkdtemp(prefix="fx-e2e-", dir="/tmp"))
-    platform = PlatformProcess(folder / "data")
-    try:
-        yield platform.start()
-    finally:
-        platform.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    with short_folder("e2e") as folder:
+        platform = PlatformProcess(folder / "data")
+        try:
+            yield platform.start()
+        finally:
+            platform.close()
 
 
 @pytest.fixture(scope="session")
@@ -35,12 +33,11 @@ def inside(running_platform: PlatformProcess) -> Inside:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """Of the test's own, short enough for unix sockets; whatever still runs in it is a failure."""
-    found = Path(tempfile.mkdtemp(prefix="fx-", dir="/tmp"))
-    try:
-        yield found
-        assert_nothing_runs_in(found)
-    finally:
-        for pid in processes_in(found):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        shutil.rmtree(found, ignore_errors=True)
+    with short_folder("own") as found:
+        try:
+            yield found
+            assert_nothing_runs_in(found)
+        finally:
+            for pid in processes_in(found):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)

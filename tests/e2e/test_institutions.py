@@ -1,7 +1,5 @@
 """Institutions come, are suspended, and leave, on a platform that serves others meanwhile."""
 
-import shutil
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -26,6 +24,7 @@ from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.commands.demo_data import Login
 from fluxiq.providers.simulator import SimulatorControl
 from fluxiq.stores.provision import role_of
+from tests.support.folders import short_folder
 from tests.support.institutions import a_file, done, enrolled, order, refusal, standing
 from tests.support.merchants import (
     Caller,
@@ -52,13 +51,12 @@ HANDSHAKE = {  # RFC 6455, 4.1
 @pytest.fixture(scope="module")
 def platform() -> Iterator[PlatformProcess]:
     """One for all stories; each has institutions of its own."""
-    folder = Path(tempfile.mkdtemp(prefix="fx-inst-", dir="/tmp"))
-    found = PlatformProcess(folder / "data")
-    try:
-        yield found.start()
-    finally:
-        found.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    with short_folder("inst") as folder:
+        found = PlatformProcess(folder / "data")
+        try:
+            yield found.start()
+        finally:
+            found.close()
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ somebody says what it names. Aurora walks, Boreal is walked over.
 """
 
 import re
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +21,7 @@ from fluxiq.admin.client import ask
 from fluxiq.api.hub import Topic
 from fluxiq.errors import Refused
 from fluxiq.providers.simulator import SimulatorControl
+from tests.support.folders import short_folder
 from tests.support.institutions import done
 from tests.support.merchants import Caller, Heard, Json, error_of, eventually, open_caller
 from tests.support.platform import PlatformProcess
@@ -91,13 +90,12 @@ _LOOKED_AT = re.compile(r'"(?:as_of|seen_at|updated_at|last_used_at)":(?:"[^"]*"
 
 @pytest.fixture(scope="module")
 def platform() -> Iterator[PlatformProcess]:
-    folder = Path(tempfile.mkdtemp(prefix="fx-walk-", dir="/tmp"))
-    found = PlatformProcess(folder / "data")
-    try:
-        yield found.start()
-    finally:
-        found.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    with short_folder("walk") as folder:
+        found = PlatformProcess(folder / "data")
+        try:
+            yield found.start()
+        finally:
+            found.close()
 
 
 @asynccontextmanager

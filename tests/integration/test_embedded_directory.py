@@ -14,14 +14,14 @@ import pytest
 from actors.embedded import DataDirectory, binaries
 from actors.embedded import directory as module
 from fluxiq.errors import StartRefused
-from tests.support.embedded import temporary_folder
+from tests.support.folders import short_folder
 
 REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    with temporary_folder() as folder:
+    with short_folder("own") as folder:
         yield folder
 
 

@@ -9,7 +9,7 @@ import trio
 from actors.embedded import DataDirectory
 from actors.embedded.orphans import servers_in
 from tests.support.child import other_platform
-from tests.support.embedded import temporary_folder
+from tests.support.folders import short_folder
 
 pytestmark = pytest.mark.embedded
 
@@ -41,7 +41,7 @@ def processes(folder: Path) -> list[int]:
 
 
 async def test_kill_9_of_the_platform_takes_every_server_with_it() -> None:
-    with temporary_folder() as folder:
+    with short_folder("own") as folder:
         for _ in range(2):  # the second time on what the first left behind
             async with other_platform(PLATFORM, str(folder)) as (platform, _):
                 pids = processes(folder)

@@ -20,7 +20,7 @@ from fluxiq.commands.demo_data import Login
 from fluxiq.commands.merchant import Merchant
 from fluxiq.couriers.sink import Sink, serve_sink
 from fluxiq.providers.simulator import SimulatorControl
-from tests.support.embedded import temporary_folder
+from tests.support.folders import short_folder
 from tests.support.patience import PATIENCE_SECONDS
 from tests.support.platform import PlatformProcess
 
@@ -70,7 +70,7 @@ class House:
 @contextmanager
 def open_house(environ: Mapping[str, str] | None = None, *, merchants: int = 2) -> Iterator[House]:
     """A platform in a process of its own. Every merchant has an endpoint, and money to spend."""
-    with temporary_folder() as folder:
+    with short_folder("own") as folder:
         platform = PlatformProcess(
             folder / "data", {**ENVIRON, **(environ or {})}, merchants=merchants
         )
@@ -149,7 +149,7 @@ def _session_of(pid: int) -> int | None:
 @asynccontextmanager
 async def platform_here() -> AsyncIterator[Running]:
     """A platform in this process, whose tree can be touched."""
-    with temporary_folder() as folder:
+    with short_folder("own") as folder:
         settings = config.load(
             {
                 "FLUXIQ_DATA_DIR": str(folder / "data"),

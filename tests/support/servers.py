@@ -1,9 +1,9 @@
 """Real servers for integration tests: PostgreSQL, NATS with JetStream, Valkey, from their wheels;
 and TigerBeetle, where there is one.
 
-Each listens on a unix socket or a free loopback port, keeps its files in one short folder under
-/tmp (a unix socket's path has a limit of 107 bytes) and is stopped by its own process id. A test
-that needs an outage runs a server of its own and calls `stop`, `start` or `restart`.
+Each listens on a unix socket or a free loopback port, keeps its files in one short folder (a unix
+socket's path has a limit of 107 bytes) and is stopped by its own process id. A test that needs an
+outage runs a server of its own and calls `stop`, `start` or `restart`.
 """
 
 import ctypes
@@ -14,13 +14,14 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
+
+from tests.support.folders import short_folder
 
 S = TypeVar("S", bound="Server")
 
@@ -205,7 +206,7 @@ class TigerBeetleServer(Server):
 
 @contextmanager
 def run_postgres() -> Iterator[PostgresServer]:
-    with _short_folder("pg") as folder:
+    with short_folder("pg") as folder:
         server = PostgresServer(folder)
         server.initialize()
         yield from _started(server)
@@ -213,19 +214,19 @@ def run_postgres() -> Iterator[PostgresServer]:
 
 @contextmanager
 def run_nats(configuration: str = "") -> Iterator[NatsServer]:
-    with _short_folder("nats") as folder:
+    with short_folder("nats") as folder:
         yield from _started(NatsServer(folder, configuration))
 
 
 @contextmanager
 def run_valkey(*arguments: str) -> Iterator[ValkeyServer]:
-    with _short_folder("vk") as folder:
+    with short_folder("vk") as folder:
         yield from _started(ValkeyServer(folder, arguments))
 
 
 @contextmanager
 def run_tigerbeetle(binary: str) -> Iterator[TigerBeetleServer]:
-    with _short_folder("tb") as folder:
+    with short_folder("tb", on_disk=True) as folder:
         server = TigerBeetleServer(folder, binary)
         server.initialize()
         yield from _started(server)
@@ -275,16 +276,6 @@ def _started(server: S) -> Iterator[S]:
         yield server
     finally:
         server.stop()
-
-
-@contextmanager
-def _short_folder(name: str) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix=f"fx-{name}-", dir="/tmp"))
-
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _postgres_binaries() -> Path:
