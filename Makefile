@@ -47,8 +47,9 @@ $(UI)/.built: $(UI)/node_modules/.installed $(UI_SOURCES)
 
 test: lint test-ui test-python
 
+# One worker more than cores: half the time of those with platforms is waiting for them.
 test-python: install
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $$($(PYTHON) -c 'import os; print(min(4, os.cpu_count() + 1))') --dist loadfile --no-loadscope-reorder
 
 test-ui: ui
 ifeq ($(NODE),yes)

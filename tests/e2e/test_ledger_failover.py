@@ -19,7 +19,7 @@ from fluxiq.admin.client import ask
 from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.stores.pool import Connection
 from tests.support.commands import fluxiq
-from tests.support.embedded import temporary_folder
+from tests.support.folders import short_folder
 from tests.support.house import SERVERS, House, merchants_endpoint
 from tests.support.house import _furnish as furnish
 from tests.support.merchants import Caller, Inside, error_of, eventually, open_caller
@@ -47,7 +47,7 @@ def furnished() -> Iterator[House]:
     binary = tigerbeetle_binary()
     if binary is None:
         pytest.skip(ENABLE)
-    with temporary_folder() as folder:
+    with short_folder("own") as folder:
         environ = {**ENVIRON, "FLUXIQ_TIGERBEETLE_BIN": binary}
         platform = PlatformProcess(folder / "data", environ)
         try:

@@ -15,7 +15,7 @@ import pytest
 
 from fluxiq.domain.audit_proof import LineProof, ProofVerdict, check
 from fluxiq.domain.audit_signature import TrustedKeys
-from tests.support.embedded import temporary_folder
+from tests.support.folders import short_folder
 from tests.support.platform import PlatformProcess
 
 AURORA, BOREAL = "12345678", "87654321"
@@ -67,7 +67,7 @@ class Chief:
 
 @pytest.fixture(scope="module")
 def platform() -> Iterator[PlatformProcess]:
-    with temporary_folder() as folder:
+    with short_folder("own") as folder:
         found = PlatformProcess(folder / "data", merchants=2)
         try:
             yield found.start()

@@ -210,9 +210,7 @@ def verify(reader: Reader, command: str) -> None:
 def bench(reader: Reader, command: str) -> None:
     file = reader.folder / "out.json"
     assert "--json out.json" in command
-    short = command.replace(
-        "--json out.json", f"--json {file} --quick --only charges --only payouts"
-    )
+    short = command.replace("--json out.json", f"--json {file} --quick --only transfers")
     said = reader.run(short)
     report = json.loads(file.read_text())
     assert set(report) == {"machine", "figures"}
@@ -220,7 +218,7 @@ def bench(reader: Reader, command: str) -> None:
         assert set(figure) == {"name", "value", "unit", "aim", "holds", "note"}
         assert figure["value"] > 0, figure
     names = {figure["name"] for figure in report["figures"]}
-    assert {"payouts accepted", "charges accepted", "bare echo, around payouts accepted"} <= names
+    assert {"transfer, p99", "bare echo, beside transfer, p99"} <= names
     assert "bare echo" in said
 
 

@@ -18,7 +18,7 @@ import trio
 
 from fluxiq.domain.ledger_records import Balance, Transfer, TransferFlags
 from tests.support.commands import descendants, is_running
-from tests.support.embedded import temporary_folder
+from tests.support.folders import short_folder
 from tests.support.ledger_load import ACCOUNTS, FENCED, Asked, Told, read_book, transfer_of
 from tests.support.platform import ROOT
 from tests.support.real_tigerbeetle import RealCluster
@@ -174,7 +174,7 @@ class Scene:
 
 @contextmanager
 def open_scene(binary: str, chance: random.Random) -> Iterator[Scene]:
-    with run_postgres() as postgres, run_tigerbeetle(binary) as server, temporary_folder() as at:
+    with run_postgres() as postgres, run_tigerbeetle(binary) as server, short_folder("own") as at:
         scene = Scene(postgres, server, at, chance)
         try:
             yield scene
