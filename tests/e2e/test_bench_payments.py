@@ -63,7 +63,9 @@ def measured(folder: Path, family: str) -> dict[str, Any]:
     for figure in figures.values():
         assert set(figure) == {"name", "value", "unit", "aim", "holds", "note"}
         assert (figure["holds"] is None) == (figure["aim"] == ""), figure
-        assert figure["value"] > 0, figure
+        # The kernel counts in hundredths of a second, and a quick run is short for a server.
+        is_coarse = figure["name"].endswith("PostgreSQL's CPU")
+        assert figure["value"] > 0 or (is_coarse and figure["value"] == 0), figure
     return figures
 
 
