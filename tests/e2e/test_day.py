@@ -30,7 +30,7 @@ SEED = int(os.environ.get("DAY_SEED", "1"))
 LONG = PAYMENTS > 1000
 CALM_SECONDS = 420.0 if LONG else CALM_SECONDS_MAX
 
-pytestmark = [pytest.mark.embedded, pytest.mark.timeout(240 + PAYMENTS // 4)]
+pytestmark = [pytest.mark.embedded, pytest.mark.timeout(480 + PAYMENTS // 4)]
 
 
 @pytest.fixture

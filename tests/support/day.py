@@ -26,7 +26,7 @@ PAYOUTS_SHARE = 0.7
 COPIES_MAX = 3
 SLOW_MERCHANT_SECONDS = 1.0
 FAILING_DELIVERIES = 4  # too few for the breaker, whose pauses would be the whole day
-DAY_SECONDS_MAX = 120.0  # with all its faults, and then for each payment
+DAY_SECONDS_MAX = 240.0  # with all its faults, and then for each payment
 RATE_MIN = 10.0  # payments a second: a slow machine's
 LULL_SECONDS = 3.0  # a slow merchant's, before he is quick again
 
