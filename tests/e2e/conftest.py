@@ -11,18 +11,14 @@ import pytest
 from tests.support.commands import assert_nothing_runs_in, processes_in
 from tests.support.folders import short_folder
 from tests.support.merchants import Inside
-from tests.support.platform import PlatformProcess
+from tests.support.platform import PlatformProcess, started_platform
 
 
 @pytest.fixture(scope="session")
 def running_platform() -> Iterator[PlatformProcess]:
     """Use it, and leave it running."""
-    with short_folder("e2e") as folder:
-        platform = PlatformProcess(folder / "data")
-        try:
-            yield platform.start()
-        finally:
-            platform.close()
+    with started_platform("e2e") as platform:
+        yield platform
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,6 @@ from fluxiq.asyncio_host import AsyncioHost
 from fluxiq.commands.demo_data import Login
 from fluxiq.providers.simulator import SimulatorControl
 from fluxiq.stores.provision import role_of
-from tests.support.folders import short_folder
 from tests.support.institutions import a_file, done, enrolled, order, refusal, standing
 from tests.support.merchants import (
     Caller,
@@ -36,7 +35,7 @@ from tests.support.merchants import (
     open_caller,
     receipt_notice,
 )
-from tests.support.platform import PlatformProcess
+from tests.support.platform import PlatformProcess, started_platform
 
 AURORA = "12345678"
 NOTICED_SECONDS_MAX = 5.0  # of a busy machine: it is told, and takes milliseconds
@@ -51,12 +50,8 @@ HANDSHAKE = {  # RFC 6455, 4.1
 @pytest.fixture(scope="module")
 def platform() -> Iterator[PlatformProcess]:
     """One for all stories; each has institutions of its own."""
-    with short_folder("inst") as folder:
-        found = PlatformProcess(folder / "data")
-        try:
-            yield found.start()
-        finally:
-            found.close()
+    with started_platform("inst") as found:
+        yield found
 
 
 @pytest.fixture

@@ -21,10 +21,9 @@ from fluxiq.admin.client import ask
 from fluxiq.api.hub import Topic
 from fluxiq.errors import Refused
 from fluxiq.providers.simulator import SimulatorControl
-from tests.support.folders import short_folder
 from tests.support.institutions import done
 from tests.support.merchants import Caller, Heard, Json, error_of, eventually, open_caller
-from tests.support.platform import PlatformProcess
+from tests.support.platform import PlatformProcess, started_platform
 
 AURORA, BOREAL = "12345678", "87654321"
 QUIET_SECONDS = 0.5
@@ -90,12 +89,8 @@ _LOOKED_AT = re.compile(r'"(?:as_of|seen_at|updated_at|last_used_at)":(?:"[^"]*"
 
 @pytest.fixture(scope="module")
 def platform() -> Iterator[PlatformProcess]:
-    with short_folder("walk") as folder:
-        found = PlatformProcess(folder / "data")
-        try:
-            yield found.start()
-        finally:
-            found.close()
+    with started_platform("walk") as found:
+        yield found
 
 
 @asynccontextmanager

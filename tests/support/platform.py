@@ -5,13 +5,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
 from actors.addresses import Addresses, read_addresses
 from fluxiq.commands.demo_data import Login, read_logins
+from tests.support.folders import short_folder
 
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 60.0
@@ -104,3 +106,14 @@ class PlatformProcess:
         except httpx.TransportError:
             return False
         return answer.status_code == 200
+
+
+@contextmanager
+def started_platform(name: str) -> Iterator[PlatformProcess]:
+    """One with every default, in a folder of that name; for tests that share it."""
+    with short_folder(name) as folder:
+        platform = PlatformProcess(folder / "data")
+        try:
+            yield platform.start()
+        finally:
+            platform.close()

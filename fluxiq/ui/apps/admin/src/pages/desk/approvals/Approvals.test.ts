@@ -85,6 +85,18 @@ describe('approvals', () => {
     expect(page.find('a[href="/payments/pay_1"]').exists()).toBe(true)
   })
 
+  it('says of the payment of another institution that it is one, and not that there is none', async () => {
+    const decide = { ...PROPOSED, action: 'payment_decide', arguments: { id: 'pay_1', outcome: 'confirmed', reason: 'an extract' } }
+    fakeApi({
+      'GET /api/v1/operations/approvals': listed(decide),
+      'GET /api/v1/institution/payments/pay_1/walk': () => refusal(404, 'payment_not_found'),
+    })
+    page = await mountPage(Approvals, { claims: CLAIMS })
+    expect(page.text()).toContain('não é da sua instituição')
+    expect(page.find('[data-state=missing]').exists()).toBe(false)
+    expect(button('Aprovar e fazer agora')).toHaveLength(1)
+  })
+
   it('tells how a deed failed though its proposal has left the list', async () => {
     const api = fakeApi({
       'GET /api/v1/operations/approvals': listed(PROPOSED),
